@@ -1,0 +1,2 @@
+//! Sharekeeper.
+fn main() {}
