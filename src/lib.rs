@@ -1,1 +1,2 @@
 //! Sharekeeper.
+pub mod api;
