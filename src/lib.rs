@@ -19,4 +19,5 @@
 //!  0  model/                        words: AccountId, Region, Arn, Principal, Mark, Cell (pure)
 //! ```
 
+pub mod api;
 pub mod model;

@@ -1,0 +1,86 @@
+//! Floor 1: the custom resources of `sharekeeper.dev/v1alpha1`, one file a kind: data, schema, rules, printer columns.
+//!
+//! Who writes what: the security team [`SharingPolicy`], [`Organization`] and [`Installation`]; the platform team [`AccountSet`]; any team
+//! [`Share`]; the controller [`AccountRegion`] and [`UndeclaredShare`].
+
+#![expect(unreachable_pub, reason = "KubeSchema copies each struct, with its `pub`, into a function body")]
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+};
+use kube::CustomResourceExt;
+
+pub mod account_region;
+pub mod account_set;
+pub mod budget;
+pub mod conditions;
+pub mod duration;
+pub mod formats;
+pub mod installation;
+pub mod organization;
+pub mod pin;
+pub mod reason;
+pub mod share;
+pub mod share_status;
+pub mod sharing_policy;
+pub mod undeclared_share;
+
+pub use account_region::AccountRegion;
+pub use account_set::AccountSet;
+pub use installation::Installation;
+pub use organization::Organization;
+pub use reason::Reason;
+pub use share::Share;
+pub use sharing_policy::SharingPolicy;
+pub use undeclared_share::UndeclaredShare;
+
+/// The API group of all kinds.
+pub const GROUP: &str = "sharekeeper.dev";
+/// The one served and stored version.
+pub const VERSION: &str = "v1alpha1";
+/// The name of the one `Installation`.
+pub const INSTALLATION: &str = "sharekeeper";
+/// The kinds, in the order in which people meet them.
+pub const KINDS: [&str; 7] = [
+    "Installation",
+    "Organization",
+    "AccountSet",
+    "AccountRegion",
+    "SharingPolicy",
+    "Share",
+    "UndeclaredShare",
+];
+
+/// All kinds' definitions as they are installed, in the order of [`KINDS`].
+///
+/// The derived schemas with `nullable` taken out: the apiserver then drops a `null` in a manifest before it applies defaults and rules, so that no rule has
+/// to tell an empty member from an absent one.
+pub fn crds() -> Vec<CustomResourceDefinition> {
+    let mut crds = vec![
+        Installation::crd(),
+        Organization::crd(),
+        AccountSet::crd(),
+        AccountRegion::crd(),
+        SharingPolicy::crd(),
+        Share::crd(),
+        UndeclaredShare::crd(),
+    ];
+    let versions = crds.iter_mut().flat_map(|crd| crd.spec.versions.iter_mut());
+    for schema in versions.filter_map(|version| version.schema.as_mut()) {
+        schema.open_api_v3_schema.iter_mut().for_each(without_null);
+    }
+    crds
+}
+
+fn without_null(schema: &mut JSONSchemaProps) {
+    schema.nullable = None;
+    schema.properties.iter_mut().flat_map(BTreeMap::values_mut).for_each(without_null);
+    if let Some(JSONSchemaPropsOrArray::Schema(items)) = &mut schema.items {
+        without_null(items);
+    }
+    if let Some(JSONSchemaPropsOrBool::Schema(values)) = &mut schema.additional_properties {
+        without_null(values);
+    }
+}
