@@ -20,4 +20,7 @@
 //! ```
 
 pub mod api;
+pub mod mechanism;
 pub mod model;
+pub mod org;
+pub mod plan;

@@ -31,9 +31,10 @@ pub use account_region::AccountRegion;
 pub use account_set::AccountSet;
 pub use installation::Installation;
 pub use organization::Organization;
+pub use pin::{Pin, PinKind};
 pub use reason::Reason;
 pub use share::Share;
-pub use sharing_policy::SharingPolicy;
+pub use sharing_policy::{PrincipalKind, SharingPolicy};
 pub use undeclared_share::UndeclaredShare;
 
 /// The API group of all kinds.

@@ -101,6 +101,8 @@ reasons! {
     TargetUnsupported,
     /// This resource type cannot be shared, or not outside the organization. Share it another way, or remove it.
     TypeUnsupported,
+    /// A resource belongs to another account or region than the Share. Declare it in a Share of its own account and region.
+    ResourceElsewhere,
     /// A target declared as inside the organization is outside, or the reverse. Use `externalAccount` or `externalRole` for what is outside.
     WrongSide,
     /// Two objects claim the same: an account is in two AccountSets, or another Share holds the container. Remove it from one of them.

@@ -118,18 +118,16 @@ pub struct ShareContainer {
     /// the former one is proven gone.
     #[serde(default)]
     pub incarnation: i64,
-    /// How often a read contradicted the answer to a write on this container. Part of the client tokens of its writes.
-    #[serde(default)]
-    pub attempt: i64,
     /// Whether it exists, as far as is known.
     #[serde(default)]
     pub state: ContainerState,
     /// When its creation was sent. Until AWS is consistent, not being found proves nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub create_sent_at: Option<Time>,
-    /// When a complete read first showed it gone.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub gone_since: Option<Time>,
+    /// The keys of the Share's own tags that were written to it: what is no longer declared of them is removed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 80))]
+    pub tag_keys: Vec<String>,
 }
 
 /// Which of a Share's two containers of a mechanism.
@@ -346,4 +344,22 @@ pub enum Effect {
     #[default]
     #[serde(other)]
     Neutral,
+}
+
+impl From<Side> for crate::model::Side {
+    fn from(side: Side) -> Self {
+        match side {
+            Side::Inner => Self::Inner,
+            Side::Outer => Self::Outer,
+        }
+    }
+}
+
+impl From<crate::model::Side> for Side {
+    fn from(side: crate::model::Side) -> Self {
+        match side {
+            crate::model::Side::Inner => Self::Inner,
+            crate::model::Side::Outer => Self::Outer,
+        }
+    }
 }

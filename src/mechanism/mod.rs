@@ -1,0 +1,4 @@
+//! Ways of sharing: one folder a mechanism, all alike: observe (AWS), diff (pure), apply (AWS).
+
+pub mod plan;
+pub mod ram;

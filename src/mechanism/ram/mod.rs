@@ -1,0 +1,3 @@
+//! AWS Resource Access Manager: containers are resource shares.
+
+pub mod diff;

@@ -1,0 +1,14 @@
+//! Decisions: what is desired, what differs, what may be done about it. Pure and total.
+
+pub mod change;
+pub mod claim;
+pub mod desired;
+pub mod expect;
+pub mod gate;
+pub mod names;
+pub mod observed;
+pub mod policy;
+pub mod resolve;
+pub mod step;
+pub mod undeclared;
+pub mod view;

@@ -1,0 +1,284 @@
+//! What may be shared with whom: SharingPolicies, evaluated with the real tree. Pure; default is deny.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    api::{PrincipalKind, Reason, SharingPolicy, duration},
+    model::{AccountId, Arn, Principal, ResourceType, Timestamp},
+    plan::{
+        desired::Refusal,
+        names::{self, Meaning, Organization},
+    },
+};
+
+/// A question to the policies: may this resource be shared with this target?
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// The resource.
+    pub resource: &'a Arn,
+    /// Its type.
+    pub resource_type: ResourceType,
+    /// The name of the permission that the Share names for the type; none for the type's default.
+    pub permission: Option<&'a str>,
+    /// Whom to share with.
+    pub principal: &'a Principal,
+    /// For targets outside: when the access ends and when it was first declared.
+    pub outside: Option<Term>,
+    /// How many targets the Share declares.
+    pub targets: usize,
+}
+
+/// The time that an outside target's access lasts.
+#[derive(Clone, Copy, Debug)]
+pub struct Term {
+    /// `until`.
+    pub until: Timestamp,
+    /// When it was first declared.
+    pub declared_at: Timestamp,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// The policies that speak of one namespace and one owner account, with their names resolved.
+#[derive(Debug)]
+pub struct Policies<'a> {
+    organization: Organization<'a>,
+    owner: AccountId,
+    policies: Vec<Resolved<'a>>,
+}
+
+#[derive(Debug)]
+struct Resolved<'a> {
+    policy: &'a SharingPolicy,
+    units: BTreeSet<String>,
+    accounts: BTreeSet<AccountId>,
+}
+
+impl<'a> Policies<'a> {
+    /// Those of `policies` that speak of Shares in `namespace` over resources of `owner`, which `set` governs.
+    pub fn of(
+        policies: impl IntoIterator<Item = &'a SharingPolicy>,
+        namespace: &str,
+        owner: &AccountId,
+        set: &str,
+        organization: Organization<'a>,
+    ) -> Self {
+        let speaking = policies.into_iter().filter(|p| p.spec.namespaces.iter().any(|n| n == namespace));
+        let owning = speaking.filter(|p| owns(p, owner, set, &organization));
+        let policies = owning.map(|policy| Resolved::of(policy, &organization)).collect();
+        Self { organization, owner: owner.clone(), policies }
+    }
+
+    /// Whether some policy lets Shares leave their grants behind when they are deleted.
+    pub fn allow_orphan(&self) -> bool {
+        self.policies.iter().any(|p| p.policy.spec.allow.orphan)
+    }
+
+    /// Whether some policy allows the type of a resource, and the resource, to somebody.
+    pub fn allow_resource(&self, resource: &Arn, resource_type: ResourceType) -> Result<(), Refusal> {
+        if self.policies.is_empty() {
+            return Err(self.no_policy());
+        }
+        let allowed = self.policies.iter().any(|p| p.allows_resource(resource, resource_type));
+        let message = || {
+            format!(
+                "no SharingPolicy for this namespace allows {resource_type} {resource}; ask the security team, or remove the resource"
+            )
+        };
+        allowed.then_some(()).ok_or_else(|| Refusal::new(Reason::NotPermitted, message()))
+    }
+
+    /// Whether any one policy allows it all: resource, target and permission together.
+    pub fn allow(&self, question: &Question<'_>) -> Result<(), Refusal> {
+        if self.policies.is_empty() {
+            return Err(self.no_policy());
+        }
+        let mut refusals = vec![];
+        for policy in &self.policies {
+            match policy.refuses(question, &self.organization, &self.owner) {
+                None => return Ok(()),
+                Some(because) => refusals.push(format!("{} {because}", policy.name())),
+            }
+        }
+        let message = format!(
+            "{} may not be shared with {}: {}; ask the security team, or remove the target",
+            question.resource_type,
+            question.principal,
+            refusals.join("; ")
+        );
+        Err(Refusal::new(Reason::NotPermitted, message))
+    }
+
+    fn no_policy(&self) -> Refusal {
+        let message = format!(
+            "no SharingPolicy speaks of this namespace and resources of account {}; ask the security team for one",
+            self.owner
+        );
+        Refusal::new(Reason::NoPolicy, message)
+    }
+}
+
+fn owns(policy: &SharingPolicy, owner: &AccountId, set: &str, organization: &Organization<'_>) -> bool {
+    let owners = &policy.spec.owners;
+    let (units, accounts) = resolved(policy, &owners.organizational_units, &owners.accounts, organization);
+    let within = |unit: &String| organization.tree().is_some_and(|tree| tree.is_within(owner.as_str(), unit));
+    owners.account_sets.iter().any(|name| name == set) || accounts.contains(owner) || units.iter().any(within)
+}
+
+/// The ids of units and accounts that a policy names; a name without a meaning allows nothing.
+fn resolved(
+    policy: &SharingPolicy,
+    units: &[String],
+    accounts: &[String],
+    organization: &Organization<'_>,
+) -> (BTreeSet<String>, BTreeSet<AccountId>) {
+    let pins = policy.status.as_ref().map(|status| status.pins.as_slice()).unwrap_or_default();
+    let id = |meaning: Meaning| match meaning {
+        // Held: the policy goes on to mean what it meant when the security team wrote it.
+        Meaning::Id(id) | Meaning::Held(id, _) => Some(id),
+        Meaning::Gone(_) | Meaning::Refused(_) | Meaning::Undecided(_) => None,
+    };
+    let units = units.iter().filter_map(|unit| id(names::unit(organization, unit, pins))).collect();
+    let accounts =
+        accounts.iter().filter_map(|a| id(names::account(organization, a, pins))?.parse().ok()).collect();
+    (units, accounts)
+}
+
+impl<'a> Resolved<'a> {
+    fn of(policy: &'a SharingPolicy, organization: &Organization<'_>) -> Self {
+        let allow = &policy.spec.allow;
+        let (units, accounts) = resolved(policy, &allow.organizational_units, &allow.accounts, organization);
+        Self { policy, units, accounts }
+    }
+
+    fn name(&self) -> &str {
+        self.policy.metadata.name.as_deref().unwrap_or_default()
+    }
+
+    fn allows_resource(&self, resource: &Arn, resource_type: ResourceType) -> bool {
+        let allow = &self.policy.spec.allow;
+        allow.resource_types.iter().any(|t| t.eq_ignore_ascii_case(resource_type.name))
+            && (allow.resources.is_empty()
+                || allow.resources.iter().any(|pattern| matches(pattern, resource.as_str())))
+    }
+
+    /// Why this policy does not allow it, in words; none where it does.
+    fn refuses(
+        &self,
+        question: &Question<'_>,
+        organization: &Organization<'_>,
+        owner: &AccountId,
+    ) -> Option<String> {
+        if !self.allows_resource(question.resource, question.resource_type) {
+            return Some(format!("does not allow {}", question.resource));
+        }
+        let limit = self.policy.spec.limits.as_ref().and_then(|limits| limits.targets_per_share);
+        if limit.is_some_and(|most| usize::try_from(most).is_ok_and(|most| question.targets > most)) {
+            return Some(format!("allows at most {} targets a Share", limit.unwrap_or_default()));
+        }
+        let permission = question.permission.filter(|name| !self.allows_permission(name));
+        if let Some(name) = permission {
+            return Some(format!("does not allow permission {name}"));
+        }
+        match question.outside {
+            Some(term) => self.refuses_outside(question.principal, term),
+            None => self.refuses_inside(question.principal, organization, owner),
+        }
+    }
+
+    /// A type's default permission and read access need no mention (api.md).
+    fn allows_permission(&self, name: &str) -> bool {
+        let short = name.rsplit('/').next().unwrap_or(name);
+        let harmless = name.contains(":ram::aws:permission/") || !name.starts_with("arn:");
+        let named = |p: &String| p == name || p == short && harmless;
+        let read =
+            short.ends_with("ReadAccess") || short.ends_with("ReadOnly") || short.ends_with("ReadOnlyAccess");
+        (harmless && short.starts_with("AWSRAM") && (short.starts_with("AWSRAMDefaultPermission") || read))
+            || self.policy.spec.allow.permissions.iter().any(named)
+    }
+
+    fn refuses_outside(&self, principal: &Principal, term: Term) -> Option<String> {
+        let Some(external) = &self.policy.spec.allow.external else {
+            return Some("allows nothing outside the organization".to_owned());
+        };
+        if let Some(kind) = self.lacks_kind(principal) {
+            return Some(kind);
+        }
+        let account = principal.account()?.to_string();
+        if !external.accounts.contains(&account) {
+            return Some(format!("does not allow account {account} outside the organization"));
+        }
+        let from = if external.renewable { term.now } else { term.declared_at };
+        let longest = duration::parse(&external.max_duration).unwrap_or_default().as_secs();
+        let lasts = term.until.as_second().saturating_sub(from.as_second());
+        (lasts > i64::try_from(longest).unwrap_or(i64::MAX)).then(|| {
+            format!(
+                "allows {} at most, counted from {from}; `until` is {}",
+                external.max_duration, term.until
+            )
+        })
+    }
+
+    fn refuses_inside(
+        &self,
+        principal: &Principal,
+        organization: &Organization<'_>,
+        owner: &AccountId,
+    ) -> Option<String> {
+        let allow = &self.policy.spec.allow;
+        if let Some(kind) = self.lacks_kind(principal) {
+            return Some(kind);
+        }
+        let within = |entity: &str| {
+            organization.tree().is_some_and(|tree| self.units.iter().any(|unit| tree.is_within(entity, unit)))
+        };
+        let allowed = match principal {
+            Principal::Organization(_) => allow.organization,
+            Principal::OrganizationalUnit(_) => {
+                allow.organization || principal.organization_entity().is_some_and(within)
+            }
+            Principal::Account(_) | Principal::Role(_) | Principal::User(_) => {
+                principal.account().is_some_and(|account| {
+                    allow.organization
+                        || account == *owner
+                        || self.accounts.contains(&account)
+                        || within(account.as_str())
+                })
+            }
+            Principal::Service(_) => true,
+            Principal::Other(_) => false,
+        };
+        (!allowed).then(|| "does not allow this target".to_owned())
+    }
+
+    fn lacks_kind(&self, principal: &Principal) -> Option<String> {
+        let (kind, word) = match principal {
+            Principal::Role(_) => (PrincipalKind::Role, "roles"),
+            Principal::User(_) => (PrincipalKind::User, "users"),
+            Principal::Service(_) => (PrincipalKind::Service, "services"),
+            Principal::Account(_)
+            | Principal::Organization(_)
+            | Principal::OrganizationalUnit(_)
+            | Principal::Other(_) => {
+                return None;
+            }
+        };
+        (!self.policy.spec.allow.principals.contains(&kind)).then(|| format!("does not allow {word}"))
+    }
+}
+
+/// Whether a text matches a pattern in which `*` stands for any run of characters.
+pub fn matches(pattern: &str, text: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(first) = parts.next() else { return text.is_empty() };
+    let Some(mut rest) = text.strip_prefix(first) else { return false };
+    let mut parts: Vec<&str> = parts.collect();
+    let Some(last) = parts.pop() else { return rest.is_empty() };
+    for part in parts {
+        match rest.find(part) {
+            Some(at) => rest = rest.get(at + part.len()..).unwrap_or_default(),
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}

@@ -1,0 +1,191 @@
+//! From Shares, policies and the tree to what should be: ids in place of names, refusals in place of what cannot be.
+//!
+//! What cannot be decided (the tree is unknown or stale, sharing with the organization is off) is held: neither added
+//! nor removed. What is refused is narrowed. Only an end of `until` needs no tree to be decided.
+
+mod containers;
+mod targets;
+
+use std::collections::BTreeMap;
+
+use crate::{
+    api::{Reason, Share, SharingPolicy, share::DeletionPolicy, share::Enforcement},
+    model::{Arn, Cell, ResourceType, ShareKey, Side, Timestamp},
+    plan::{
+        desired::{Cause, Desired, DesiredShare, Fate, LedgerEntry, Refusal, Resource, Standing, Switches},
+        names::Organization,
+        policy::Policies,
+    },
+};
+
+/// What the resolution of a cell's Shares rests on.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// The cell.
+    pub cell: &'a Cell,
+    /// The AccountSet that governs it.
+    pub set: &'a str,
+    /// What is known of the organization.
+    pub organization: Organization<'a>,
+    /// All SharingPolicies.
+    pub policies: &'a [std::sync::Arc<SharingPolicy>],
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// Whether and how a Share is going, as a live read tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Departure {
+    /// It stays.
+    Stays,
+    /// Somebody deleted it.
+    Deleted,
+    /// Its namespace or its kind is being deleted, and it with it.
+    SweptAway,
+}
+
+/// Resolves the Shares of a cell.
+pub fn resolve<'a>(facts: &Facts<'a>, shares: impl IntoIterator<Item = (&'a Share, Departure)>) -> Desired {
+    let shares = shares.into_iter().map(|(share, departure)| resolve_share(facts, share, departure));
+    Desired { shares: shares.map(|share| (share.key.clone(), share)).collect() }
+}
+
+/// The name of a Share.
+pub fn key_of(share: &Share) -> ShareKey {
+    ShareKey {
+        namespace: share.metadata.namespace.clone().unwrap_or_default(),
+        name: share.metadata.name.clone().unwrap_or_default(),
+    }
+}
+
+fn resolve_share(facts: &Facts<'_>, share: &Share, departure: Departure) -> DesiredShare {
+    let key = key_of(share);
+    let policies = facts.policies.iter().map(AsRef::as_ref);
+    let policies = Policies::of(policies, &key.namespace, &facts.cell.account, facts.set, facts.organization);
+    let resources = resources(facts, share, &policies);
+    let targets = targets::targets(facts, share, &resources, &policies);
+    let fate = fate(share, departure, &policies);
+    let ledger = ledger(share);
+    let containers = containers::containers(share, fate, &targets, &resources, &ledger);
+    let mut refusals = vec![];
+    if share.spec.deletion_policy == DeletionPolicy::Orphan && !policies.allow_orphan() {
+        let message =
+            "no SharingPolicy for this namespace allows `deletionPolicy: Orphan`; a deletion revokes";
+        refusals.push(Refusal::new(Reason::NotPermitted, message));
+    }
+    DesiredShare {
+        digest: containers::digest(&containers),
+        uid: share.metadata.uid.clone().unwrap_or_default(),
+        generation: share.metadata.generation.unwrap_or_default(),
+        fate,
+        switches: Switches {
+            report: share.spec.enforcement == Enforcement::Report,
+            suspend: share.spec.suspend,
+        },
+        applied: share
+            .status
+            .as_ref()
+            .and_then(|status| status.applied.as_ref())
+            .map(|applied| applied.digest.clone()),
+        key,
+        containers,
+        targets,
+        resources,
+        refusals,
+        ledger,
+    }
+}
+
+fn fate(share: &Share, departure: Departure, policies: &Policies<'_>) -> Fate {
+    match departure {
+        Departure::Stays => Fate::Keep,
+        Departure::SweptAway => Fate::Release,
+        Departure::Deleted
+            if share.spec.deletion_policy == DeletionPolicy::Orphan && policies.allow_orphan() =>
+        {
+            Fate::Release
+        }
+        Departure::Deleted => Fate::Revoke,
+    }
+}
+
+fn ledger(share: &Share) -> BTreeMap<Side, LedgerEntry> {
+    let containers = share.status.iter().flat_map(|status| &status.containers);
+    containers
+        .map(|entry| {
+            let id = entry.id.as_ref().and_then(|id| id.parse::<Arn>().ok());
+            let tag_keys = entry.tag_keys.iter().cloned().collect();
+            (
+                entry.side.into(),
+                LedgerEntry {
+                    id,
+                    incarnation: entry.incarnation,
+                    create_sent_at: entry.create_sent_at.as_ref().map(|at| at.0),
+                    tag_keys,
+                },
+            )
+        })
+        .collect()
+}
+
+fn resources(facts: &Facts<'_>, share: &Share, policies: &Policies<'_>) -> BTreeMap<String, Resource> {
+    let resolved = share.spec.resources.iter().map(|r| (r.arn.clone(), resource(facts, &r.arn, policies)));
+    resolved.collect()
+}
+
+fn resource(facts: &Facts<'_>, text: &str, policies: &Policies<'_>) -> Resource {
+    let refused = |cause, reason, message: String| Resource {
+        resource_type: None,
+        standing: Standing::Refused(cause),
+        refusal: Some(Refusal::new(reason, message)),
+    };
+    let Ok(arn) = text.parse::<Arn>() else {
+        return refused(Cause::Edit, Reason::InvalidRequest, format!("{text:?} is not an ARN; correct it"));
+    };
+    let Some(resource_type) = ResourceType::of(&arn) else {
+        let message =
+            format!("{arn} is of no type that AWS RAM shares, as far as this version knows; remove it");
+        return refused(Cause::Edit, Reason::TypeUnsupported, message);
+    };
+    if let Some(message) = elsewhere(facts.cell, &arn, resource_type) {
+        return refused(Cause::Edit, Reason::ResourceElsewhere, message);
+    }
+    let (standing, refusal) = match policies.allow_resource(&arn, resource_type) {
+        Ok(()) => (Standing::Granted, None),
+        Err(refusal) => undecided(facts, Cause::Policy, refusal),
+    };
+    Resource { resource_type: Some(resource_type.name), standing, refusal }
+}
+
+fn elsewhere(cell: &Cell, arn: &Arn, resource_type: ResourceType) -> Option<String> {
+    use crate::model::Region;
+    if arn.account() != cell.account.as_str() {
+        return Some(format!(
+            "{arn} is not a resource of account {}, and only the owner can share it; declare it in a Share of its own account",
+            cell.account
+        ));
+    }
+    let home = cell.region.as_str() == Region::GLOBAL_HOME || cell.region.partition() != "aws";
+    if resource_type.global && !home {
+        return Some(format!(
+            "{arn} is a global resource, which is shared from {} only; declare it in a Share of that region",
+            Region::GLOBAL_HOME
+        ));
+    }
+    let here = arn.region().is_empty() || arn.region() == cell.region.as_str();
+    (!here)
+        .then(|| format!("{arn} is not in region {}; declare it in a Share of its own region", cell.region))
+}
+
+/// A refusal that rests on the tree is only held while the tree is not known: unknown removes nothing.
+fn undecided(facts: &Facts<'_>, cause: Cause, refusal: Refusal) -> (Standing, Option<Refusal>) {
+    match facts.organization {
+        Organization::Unknown if cause != Cause::Expired => (Standing::Held, Some(tree_unknown())),
+        _ => (Standing::Refused(cause), Some(refusal)),
+    }
+}
+
+fn tree_unknown() -> Refusal {
+    let message = "the organization's tree has not been read yet: nothing is changed until it is; see the Organization's status";
+    Refusal::new(Reason::TreeUnknown, message)
+}

@@ -1,0 +1,144 @@
+//! What is shared and nobody declared: every live container that no Share claims, and why it is there.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    api::undeclared_share::Why,
+    model::{Arn, Digest, ShareKey, mark},
+    plan::observed::{Container, Listing, Origin},
+};
+
+/// One container that no Share claims.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Undeclared {
+    /// The container as observed.
+    pub container: Container,
+    /// How it came to be there.
+    pub why: Why,
+    /// The Share that its mark names, if it carries one of ours.
+    pub origin: Option<ShareKey>,
+}
+
+impl Undeclared {
+    /// A fingerprint of the grants seen: a decision is about these and no others.
+    pub fn evidence(&self) -> Digest {
+        let live = |state: &crate::plan::observed::AssociationState| state.may_grant();
+        let principals = self
+            .container
+            .principals
+            .iter()
+            .filter(|(_, row)| live(&row.state))
+            .map(|(p, _)| format!("principal {p}"));
+        let resources = self
+            .container
+            .resources
+            .iter()
+            .filter(|(_, row)| live(&row.state))
+            .map(|(r, _)| format!("resource {r}"));
+        let permissions = self.container.permissions.iter().map(|(t, p)| format!("permission {t} {}", p.arn));
+        let flag = format!("external {}", self.container.allows_external);
+        Digest::of(std::iter::once(flag).chain(principals).chain(resources).chain(permissions))
+    }
+
+    /// Whether anybody outside the organization has, or is being given, access.
+    pub fn is_external(&self) -> bool {
+        !self.container.outside().is_empty()
+    }
+}
+
+/// Whose marks mean what.
+#[derive(Clone, Copy, Debug)]
+pub struct Marks<'a> {
+    /// This installation's id.
+    pub installation: &'a str,
+    /// The ids of installations whose marks are respected.
+    pub peers: &'a [String],
+    /// Containers on record as released.
+    pub released: &'a BTreeSet<Arn>,
+    /// Shares that exist and cannot be read now: what they declare is not known, so nothing of theirs is undeclared.
+    pub unreadable: &'a BTreeSet<ShareKey>,
+}
+
+/// The live containers that no Share claims, by ARN.
+pub fn undeclared(listing: &Listing, claimed: &BTreeSet<Arn>, marks: &Marks<'_>) -> Vec<Undeclared> {
+    let unclaimed = listing.live().filter(|container| !claimed.contains(&container.id));
+    unclaimed.filter_map(|container| classify(container, marks)).collect()
+}
+
+fn classify(container: &Container, marks: &Marks<'_>) -> Option<Undeclared> {
+    let found = container.mark();
+    let ours = found.filter(|mark| mark.installation == marks.installation);
+    if ours.as_ref().is_some_and(|mark| marks.unreadable.contains(&mark.share)) {
+        return None;
+    }
+    let named = mark::installation_of(&container.tags);
+    let why = match (&container.origin, named) {
+        (Origin::ServiceManaged(_), _) => Why::ServiceManaged,
+        _ if marks.released.contains(&container.id) => Why::Released,
+        (Origin::Standard, Some(id)) if id == marks.installation => Why::Orphaned,
+        (Origin::Standard, Some(id)) if marks.peers.iter().any(|peer| peer == id) => Why::OtherInstallation,
+        (Origin::Standard, _) => Why::Foreign,
+    };
+    Some(Undeclared { container: container.clone(), why, origin: ours.map(|mark| mark.share) })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::{
+        model::{Mark, Side},
+        plan::observed::ContainerState,
+    };
+
+    fn container(id: &str, tags: BTreeMap<String, String>, origin: Origin) -> Container {
+        Container {
+            id: format!("arn:aws:ram:eu-west-1:111122223333:resource-share/{id}").parse().unwrap(),
+            name: id.into(),
+            owner: "111122223333".into(),
+            state: ContainerState::Active,
+            message: None,
+            allows_external: true,
+            origin,
+            tags,
+            principals: BTreeMap::new(),
+            resources: BTreeMap::new(),
+            permissions: BTreeMap::new(),
+        }
+    }
+
+    fn tags(installation: &str, name: &str) -> BTreeMap<String, String> {
+        let share = ShareKey { namespace: "team".into(), name: name.into() };
+        Mark { installation: installation.into(), share, uid: "u".into(), side: Side::Inner }.tags()
+    }
+
+    #[test]
+    fn each_container_says_why_it_is_there() {
+        let released_id = "arn:aws:ram:eu-west-1:111122223333:resource-share/released".parse().unwrap();
+        let unreadable = BTreeSet::from([ShareKey { namespace: "team".into(), name: "poison".into() }]);
+        let marks = Marks {
+            installation: "us",
+            peers: &["peer".into()],
+            released: &BTreeSet::from([released_id]),
+            unreadable: &unreadable,
+        };
+        let policy_made = Origin::ServiceManaged("CREATED_FROM_POLICY".into());
+        let table = [
+            (container("legacy", BTreeMap::new(), Origin::Standard), Some(Why::Foreign)),
+            (container("ours", tags("us", "gone"), Origin::Standard), Some(Why::Orphaned)),
+            (container("released", tags("us", "gone"), Origin::Standard), Some(Why::Released)),
+            (container("peers", tags("peer", "x"), Origin::Standard), Some(Why::OtherInstallation)),
+            // An id that nobody configured as a peer exempts nothing.
+            (container("rogue", tags("somebody", "x"), Origin::Standard), Some(Why::Foreign)),
+            (container("policy", BTreeMap::new(), policy_made), Some(Why::ServiceManaged)),
+            (container("poison", tags("us", "poison"), Origin::Standard), None),
+        ];
+        for (container, expected) in table {
+            let listing = Listing { containers: BTreeMap::from([(container.id.clone(), container.clone())]) };
+            let found = undeclared(&listing, &BTreeSet::new(), &marks);
+            assert_eq!(found.first().map(|u| u.why), expected, "{}", container.name);
+            assert!(undeclared(&listing, &BTreeSet::from([container.id]), &marks).is_empty());
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! A plan, whole: the steps that may be done, what is held and why, what waits, what drifted, what nobody declared.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    api::Reason,
+    model::{Arn, Digest, ShareKey, Side},
+    plan::{
+        change::{Change, Effect},
+        desired::Cause,
+        step::Chain,
+        undeclared::Undeclared,
+    },
+};
+
+/// What is to be done in a cell, with no choice left to whoever does it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// What is done, narrowing chains first.
+    pub chains: Vec<Chain>,
+    /// What the plan says of each Share.
+    pub shares: BTreeMap<ShareKey, BTreeMap<Side, SideView>>,
+    /// What nobody declared.
+    pub undeclared: Vec<Undeclared>,
+}
+
+/// What a plan says of one side of a Share.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SideView {
+    /// The container, where there is one.
+    pub container: Option<Arn>,
+    /// Made by us and in no listing yet.
+    pub unlisted: bool,
+    /// The container in the ledger belongs to somebody else now.
+    pub lost: bool,
+    /// Changes that are made.
+    pub allowed: Vec<Change>,
+    /// Changes that are held back, and why.
+    pub held: Vec<(Change, Reason)>,
+    /// What cannot be done yet, and what it waits for.
+    pub waits: Vec<String>,
+}
+
+impl SideView {
+    /// Nothing to do, nothing held, nothing awaited.
+    pub fn is_settled(&self) -> bool {
+        self.allowed.is_empty()
+            && self.held.is_empty()
+            && self.waits.is_empty()
+            && !self.unlisted
+            && !self.lost
+    }
+
+    /// All changes, held or not.
+    pub fn changes(&self) -> impl Iterator<Item = (&Change, Option<Reason>)> {
+        let allowed = self.allowed.iter().map(|change| (change, None));
+        allowed.chain(self.held.iter().map(|(change, reason)| (change, Some(*reason))))
+    }
+
+    /// The changes that undo what somebody did in AWS.
+    pub fn drift(&self) -> impl Iterator<Item = (&Change, Option<Reason>)> {
+        self.changes().filter(|(change, _)| change.cause == Cause::Drift)
+    }
+}
+
+impl Plan {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.chains.is_empty()
+    }
+
+    /// The containers that steps of this plan write to.
+    pub fn touched(&self) -> std::collections::BTreeSet<Arn> {
+        self.chains.iter().filter_map(|chain| chain.container.clone()).collect()
+    }
+
+    /// A fingerprint of the changes of a Share, held ones included.
+    pub fn digest_of(&self, share: &ShareKey) -> Option<Digest> {
+        let sides = self.shares.get(share)?;
+        let changes = sides
+            .iter()
+            .flat_map(|(side, view)| view.changes().map(move |(c, _)| format!("{side} {:?}", c.kind)));
+        let changes: Vec<String> = changes.collect();
+        (!changes.is_empty()).then(|| Digest::of(changes))
+    }
+
+    /// Sorts the chains so that what narrows goes before what widens.
+    pub fn order(&mut self) {
+        self.chains.sort_by_key(|chain| {
+            let effect = chain.steps.iter().map(|step| step.effect).min().unwrap_or(Effect::Neutral);
+            (effect, chain.share.clone(), chain.side)
+        });
+    }
+}
