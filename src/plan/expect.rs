@@ -80,7 +80,7 @@ impl Expectations {
             Action::Delete => put(Expected::Existence, Value::Deleted),
             Action::Disassociate(members) => each(members, |expected| put(expected, Value::Absent)),
             Action::Associate(members) => {
-                each(members, |expected| put(expected, Value::Present { external: outer }))
+                each(members, |expected| put(expected, Value::Present { external: outer }));
             }
             Action::Update { name, allow_external } => {
                 if let Some(name) = name {
@@ -97,7 +97,7 @@ impl Expectations {
                 );
             }
             Action::Tag(tags) => {
-                tags.iter().for_each(|(k, v)| put(Expected::Tag(k.clone()), Value::Text(v.clone())))
+                tags.iter().for_each(|(k, v)| put(Expected::Tag(k.clone()), Value::Text(v.clone())));
             }
             Action::Untag(keys) => keys.iter().for_each(|k| put(Expected::Tag(k.clone()), Value::NoTag)),
         }

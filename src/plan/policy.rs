@@ -44,7 +44,7 @@ pub struct Term {
 pub struct Policies<'a> {
     organization: Organization<'a>,
     owner: AccountId,
-    policies: Vec<Resolved<'a>>,
+    speaking: Vec<Resolved<'a>>,
 }
 
 #[derive(Debug)]
@@ -63,23 +63,23 @@ impl<'a> Policies<'a> {
         set: &str,
         organization: Organization<'a>,
     ) -> Self {
-        let speaking = policies.into_iter().filter(|p| p.spec.namespaces.iter().any(|n| n == namespace));
-        let owning = speaking.filter(|p| owns(p, owner, set, &organization));
-        let policies = owning.map(|policy| Resolved::of(policy, &organization)).collect();
-        Self { organization, owner: owner.clone(), policies }
+        let addressed = policies.into_iter().filter(|p| p.spec.namespaces.iter().any(|n| n == namespace));
+        let owning = addressed.filter(|p| owns(p, owner, set, &organization));
+        let speaking = owning.map(|policy| Resolved::of(policy, &organization)).collect();
+        Self { organization, owner: owner.clone(), speaking }
     }
 
     /// Whether some policy lets Shares leave their grants behind when they are deleted.
     pub fn allow_orphan(&self) -> bool {
-        self.policies.iter().any(|p| p.policy.spec.allow.orphan)
+        self.speaking.iter().any(|p| p.policy.spec.allow.orphan)
     }
 
     /// Whether some policy allows the type of a resource, and the resource, to somebody.
     pub fn allow_resource(&self, resource: &Arn, resource_type: ResourceType) -> Result<(), Refusal> {
-        if self.policies.is_empty() {
+        if self.speaking.is_empty() {
             return Err(self.no_policy());
         }
-        let allowed = self.policies.iter().any(|p| p.allows_resource(resource, resource_type));
+        let allowed = self.speaking.iter().any(|p| p.allows_resource(resource, resource_type));
         let message = || {
             format!(
                 "no SharingPolicy for this namespace allows {resource_type} {resource}; ask the security team, or remove the resource"
@@ -90,11 +90,11 @@ impl<'a> Policies<'a> {
 
     /// Whether any one policy allows it all: resource, target and permission together.
     pub fn allow(&self, question: &Question<'_>) -> Result<(), Refusal> {
-        if self.policies.is_empty() {
+        if self.speaking.is_empty() {
             return Err(self.no_policy());
         }
         let mut refusals = vec![];
-        for policy in &self.policies {
+        for policy in &self.speaking {
             match policy.refuses(question, &self.organization, &self.owner) {
                 None => return Ok(()),
                 Some(because) => refusals.push(format!("{} {because}", policy.name())),

@@ -32,17 +32,17 @@ pub fn diff(
     let pending = if share.was_applied() { Cause::Drift } else { Cause::Edit };
     match (have, want.presence) {
         (Claim::Absent { .. }, Presence::Wanted) => {
-            difference.changes.push(ChangeKind::Create.because(pending))
+            difference.changes.push(ChangeKind::Create.because(pending));
         }
         (Claim::Absent { .. }, Presence::IfThere | Presence::Gone) => {}
         (Claim::Unlisted { id }, _) => {
-            difference.waits.push(format!("AWS does not list {id} yet, which was made a moment ago"))
+            difference.waits.push(format!("AWS does not list {id} yet, which was made a moment ago"));
         }
         (Claim::Lost { id, to }, _) => {
-            difference.waits.push(format!("{id} now belongs to {to} and is left alone"))
+            difference.waits.push(format!("{id} now belongs to {to} and is left alone"));
         }
         (Claim::Found(container), _) => {
-            Comparison { share, want, container, mark, now, pending }.run(&mut difference)
+            Comparison { share, want, container, mark, now, pending }.run(&mut difference);
         }
     }
     difference
@@ -199,7 +199,7 @@ impl Comparison<'_> {
         }
         match self.unwanted_principals().first() {
             Some(principal) => {
-                out.waits.push(format!("the permission change waits until {principal} is removed"))
+                out.waits.push(format!("the permission change waits until {principal} is removed"));
             }
             None => out
                 .changes
@@ -268,7 +268,7 @@ impl Comparison<'_> {
         for (addition, name, row) in wanted {
             match (row.map(|row| &row.state), obstacle) {
                 (None | Some(AssociationState::Disassociated), None) => {
-                    out.changes.push(addition.because(self.pending))
+                    out.changes.push(addition.because(self.pending));
                 }
                 (None | Some(AssociationState::Disassociated), Some(first)) => {
                     out.waits.push(format!("{name} is added once {first} is out of the share"));
