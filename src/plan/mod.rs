@@ -8,6 +8,8 @@ pub mod gate;
 pub mod names;
 pub mod observed;
 pub mod policy;
+pub mod receipt;
+pub mod report;
 pub mod resolve;
 pub mod step;
 pub mod undeclared;

@@ -1,0 +1,362 @@
+//! The status of a Share in a governed cell.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use super::{
+    conditions::{self, Verdict, verdict_of_entries},
+    drift,
+    entries::{self, Known},
+};
+use crate::{
+    api::{
+        Pin, Reason, Share,
+        conditions::Status,
+        formats::STATUS_LIST_MAX,
+        share_status::{
+            Applied, ContainerState, Drift, DriftAction, EntryState, OutsideRecord, PlannedStep,
+            PrincipalState, ResourceState, ShareContainer, ShareCounts, SharePlan, ShareStatus, Tally,
+        },
+    },
+    model::{Side, Timestamp},
+    plan::{
+        change::Effect,
+        desired::{DesiredShare, Presence},
+        observed::{Container, Unknown},
+        receipt::{Outcome, Receipt, Then},
+        step::Action,
+        view::{Plan, SideView},
+    },
+};
+
+/// What the status of a Share is a function of.
+#[derive(Clone, Copy)]
+pub struct ShareReport<'a> {
+    /// The Share, with the status of before.
+    pub share: &'a Share,
+    /// The Share, resolved.
+    pub desired: &'a DesiredShare,
+    /// The plan of its cell.
+    pub plan: &'a Plan,
+    /// Its containers, as AWS shows them or will once it has caught up.
+    pub containers: &'a BTreeMap<Side, &'a Container>,
+    /// The receipts of its steps.
+    pub receipts: &'a [&'a Receipt],
+    /// A write to its containers has not been read back.
+    pub awaiting: bool,
+    /// AWS could not be read since a while: nothing is known.
+    pub unknown: Option<&'a Unknown>,
+    /// A mode or switch lets nothing be written.
+    pub passive: bool,
+    /// The pin of `spec.account`, where it is a name.
+    pub account_pin: Option<&'a Pin>,
+    /// The name of its AccountRegion.
+    pub account_region: &'a str,
+    /// The annotation that asked for a re-read which this pass answered.
+    pub handled: Option<&'a str>,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// The status as it should stand; times move only with what they tell.
+pub fn share_status(report: &ShareReport<'_>) -> ShareStatus {
+    let before = report.share.status.clone().unwrap_or_default();
+    let views = report.plan.shares.get(&report.desired.key);
+    let known: BTreeMap<Side, Known<'_>> = [Side::Inner, Side::Outer]
+        .into_iter()
+        .map(|side| {
+            let view = views.and_then(|views| views.get(&side));
+            (side, Known { container: report.containers.get(&side).copied(), view })
+        })
+        .collect();
+    let principals = entries::principals(report.desired, &known);
+    let resources = entries::resources(report.desired, &known);
+    let edited = !report.desired.was_applied();
+    let failed = report.receipts.iter().any(|receipt| !receipt.is_done());
+    let lines = known.iter().flat_map(|(side, k)| {
+        k.view
+            .map(|view| drift::lines(*side, view, k.container, &before.drift, failed, report.now))
+            .unwrap_or_default()
+    });
+    let drift = drift::merge(lines.collect(), &before.drift, edited);
+    let invited = principals.iter().filter(|p| p.state == EntryState::Invited).count();
+    let mut status = ShareStatus {
+        observed_generation: Some(report.desired.generation),
+        conditions: before.conditions.clone(),
+        account_region: Some(report.account_region.to_owned()),
+        counts: Some(counts(&principals, &resources, &known, &drift)),
+        containers: containers(report, &known, &before),
+        pins: pins(report),
+        outside: outside(report, &before),
+        applied: applied(report, &known).or(before.applied.clone()),
+        plan: planned(report, views),
+        last_handled_reconcile_at: report
+            .handled
+            .map(str::to_owned)
+            .or(before.last_handled_reconcile_at.clone()),
+        resources: vec![],
+        principals: vec![],
+        drift,
+    };
+    let verdict = verdict(report, &known, &principals, &resources);
+    conditions::write(
+        &mut status.conditions,
+        &verdict,
+        report.passive,
+        report.desired.generation,
+        report.now,
+    );
+    conditions::write_aspects(&mut status.conditions, report.desired, &status.drift, invited, report.now);
+    status.resources = resources.into_iter().take(STATUS_LIST_MAX).collect();
+    status.principals = principals.into_iter().take(STATUS_LIST_MAX).collect();
+    status
+}
+
+fn counts(
+    principals: &[PrincipalState],
+    resources: &[ResourceState],
+    known: &BTreeMap<Side, Known<'_>>,
+    drift: &[Drift],
+) -> ShareCounts {
+    let invited = principals.iter().filter(|p| p.state == EntryState::Invited).count();
+    let open = drift.iter().filter(|line| line.action != DriftAction::Corrected).count();
+    ShareCounts {
+        resources: tally(resources.iter().map(|r| r.state)),
+        principals: tally(principals.iter().map(|p| p.state)),
+        external: count(known.values().filter_map(|k| k.container).map(|c| c.outside().len()).sum()),
+        pending_invitations: count(invited),
+        drift: count(open),
+    }
+}
+
+fn count(n: usize) -> i32 {
+    i32::try_from(n).unwrap_or(i32::MAX)
+}
+
+fn tally(states: impl Iterator<Item = EntryState>) -> Tally {
+    let states: Vec<_> = states.collect();
+    Tally::new(count(states.iter().filter(|s| **s == EntryState::InForce).count()), count(states.len()))
+}
+
+/// The worst that keeps the Share from being Ready; Ready only when a read after the last write agreed.
+fn verdict(
+    report: &ShareReport<'_>,
+    known: &BTreeMap<Side, Known<'_>>,
+    principals: &[PrincipalState],
+    resources: &[ResourceState],
+) -> Verdict {
+    if let Some(unknown) = report.unknown {
+        let reason = Reason::parse(unknown.reason).unwrap_or(Reason::Unavailable);
+        return Verdict { ready: Status::Unknown, reason, message: unknown.message.clone(), moving: true };
+    }
+    let views = || known.values().filter_map(|k| k.view);
+    let failed = report.receipts.iter().find_map(|receipt| receipt.failure());
+    if let Some(failure) = failed.filter(|failure| failure.then == Then::PersonMustAct) {
+        return Verdict::stuck(failure.reason, failure.message.clone());
+    }
+    if let Some(view) = views().find(|view| view.lost) {
+        return Verdict::stuck(Reason::Conflict, view.waits.first().cloned().unwrap_or_default());
+    }
+    let of_entries = verdict_of_entries(report.desired, principals, resources);
+    if let Some(verdict) = of_entries.clone().filter(|verdict| verdict.reason != Reason::Converging) {
+        return verdict;
+    }
+    if let Some(failure) = failed {
+        return Verdict::moving(failure.reason, failure.message.clone());
+    }
+    if let Some((_, reason)) = views().find_map(|view| view.held.first()) {
+        let held = views().map(|view| view.held.len()).sum::<usize>();
+        return Verdict::stuck(*reason, format!("{held} changes are held; see status.plan"));
+    }
+    let settled = !report.awaiting && views().all(SideView::is_settled);
+    match of_entries {
+        Some(verdict) => verdict,
+        None if settled => Verdict {
+            ready: Status::True,
+            reason: Reason::InForce,
+            message: in_force(principals),
+            moving: false,
+        },
+        None => {
+            let wait = views().find_map(|view| view.waits.first().cloned());
+            let message =
+                wait.unwrap_or_else(|| "changes were sent to AWS and are not read back yet".to_owned());
+            Verdict::moving(Reason::Converging, message)
+        }
+    }
+}
+
+fn in_force(principals: &[PrincipalState]) -> String {
+    let open: Vec<&str> =
+        principals.iter().filter(|p| p.open_ended).filter_map(|p| p.declared_as.as_deref()).collect();
+    if open.is_empty() {
+        return "all that is declared is in force".to_owned();
+    }
+    format!(
+        "all that is declared is in force; accounts that join later get access too by {}",
+        open.join(", ")
+    )
+}
+
+/// What is recorded of each container: it outlives the container, so that no client token is ever used twice.
+fn containers(
+    report: &ShareReport<'_>,
+    known: &BTreeMap<Side, Known<'_>>,
+    before: &ShareStatus,
+) -> Vec<ShareContainer> {
+    known.iter().filter_map(|(side, known)| container(report, *side, *known, before)).collect()
+}
+
+fn container(
+    report: &ShareReport<'_>,
+    side: Side,
+    known: Known<'_>,
+    before: &ShareStatus,
+) -> Option<ShareContainer> {
+    let recorded = before.containers.iter().find(|c| Side::from(c.side) == side);
+    let want = report.desired.containers.get(&side);
+    let created = report.receipts.iter().filter(|r| r.side == side).find_map(|receipt| {
+        match (&receipt.step.action, &receipt.outcome) {
+            (Action::Create(create), Outcome::Done(id)) => Some((create.incarnation, id.as_ref())),
+            _ => None,
+        }
+    });
+    let mut entry = recorded.cloned().or_else(|| {
+        let found = known.container.is_some() || created.is_some();
+        found.then(|| ShareContainer {
+            mechanism: "ram".into(),
+            side: side.into(),
+            id: None,
+            name: String::new(),
+            incarnation: 1,
+            state: ContainerState::Unknown,
+            create_sent_at: None,
+            tag_keys: vec![],
+        })
+    })?;
+    if let Some((incarnation, id)) = created {
+        entry.incarnation = incarnation;
+        entry.id = id.map(ToString::to_string);
+    } else if let Some(found) = known.container {
+        entry.id = Some(found.id.to_string());
+    }
+    if let Some(name) = known.container.map(|c| c.name.clone()).or_else(|| want.map(|w| w.name.clone())) {
+        entry.name = name;
+    }
+    entry.state = container_state(known, created.is_some());
+    if let Some(want) = want.filter(|want| want.presence != Presence::Gone) {
+        let kept = known
+            .container
+            .iter()
+            .flat_map(|c| want.retired_tags.iter().filter(|key| c.tags.contains_key(*key)));
+        let keys: BTreeSet<String> = want.tags.keys().chain(kept).cloned().collect();
+        entry.tag_keys = keys.into_iter().collect();
+    }
+    Some(entry)
+}
+
+fn container_state(known: Known<'_>, created: bool) -> ContainerState {
+    let unlisted = known.view.is_some_and(|view| view.unlisted);
+    match known.container {
+        _ if created || unlisted => ContainerState::Creating,
+        Some(container) if container.state.is_live() => ContainerState::Present,
+        Some(_) => ContainerState::Deleting,
+        None => ContainerState::Gone,
+    }
+}
+
+fn pins(report: &ShareReport<'_>) -> Vec<Pin> {
+    let targets = report.desired.targets.iter().filter_map(|target| target.pin.clone());
+    let all: BTreeSet<Pin> = targets.chain(report.account_pin.cloned()).collect();
+    all.into_iter().collect()
+}
+
+/// When each outside principal was first declared. Kept after it is gone: taking a target out and putting it back does
+/// not start its time anew.
+fn outside(report: &ShareReport<'_>, before: &ShareStatus) -> Vec<OutsideRecord> {
+    let mut records: BTreeMap<String, Time> =
+        before.outside.iter().map(|r| (r.id.clone(), r.declared_at.clone())).collect();
+    for target in &report.desired.targets {
+        if let (Some(principal), Some(at)) = (&target.principal, target.declared_at) {
+            records.entry(principal.to_string()).or_insert(Time(at));
+        }
+    }
+    records.into_iter().take(1000).map(|(id, declared_at)| OutsideRecord { id, declared_at }).collect()
+}
+
+/// The digest counts as applied once every change of it was taken by AWS and nothing is held or awaited.
+fn applied(report: &ShareReport<'_>, known: &BTreeMap<Side, Known<'_>>) -> Option<Applied> {
+    let views = known.values().filter_map(|k| k.view);
+    let open = views
+        .into_iter()
+        .any(|view| !view.held.is_empty() || !view.waits.is_empty() || view.unlisted || view.lost);
+    let sent: usize = report.receipts.iter().filter(|receipt| receipt.is_done()).count();
+    let all = sent == report.receipts.len() && report.receipts.len() >= planned_steps(report);
+    // More than a hundred resources follow their create in a later pass.
+    let whole = !report.receipts.iter().any(|r| matches!(&r.step.action, Action::Create(c) if lacks_resources(report, r.side, c.members.resources.len())));
+    let done = !open && all && whole && report.unknown.is_none();
+    done.then(|| Applied { generation: report.desired.generation, digest: report.desired.digest.to_string() })
+}
+
+fn lacks_resources(report: &ShareReport<'_>, side: Side, sent: usize) -> bool {
+    report.desired.containers.get(&side).is_some_and(|want| want.granted_resources().count() > sent)
+}
+
+fn planned_steps(report: &ShareReport<'_>) -> usize {
+    report
+        .plan
+        .chains
+        .iter()
+        .filter(|chain| chain.share == report.desired.key)
+        .map(|chain| chain.steps.len())
+        .sum()
+}
+
+/// The plan, shown while something keeps it from being done.
+fn planned(report: &ShareReport<'_>, views: Option<&BTreeMap<Side, SideView>>) -> Option<SharePlan> {
+    let views = views?;
+    if views.values().all(|view| view.held.is_empty()) {
+        return None;
+    }
+    let digest = report.plan.digest_of(&report.desired.key)?.to_string();
+    let steps: Vec<PlannedStep> = views
+        .values()
+        .flat_map(|view| {
+            view.changes().map(|(change, held)| PlannedStep {
+                operation: operation(&change.kind).to_owned(),
+                effect: effect(change.effect),
+                description: super::describe(&change.kind),
+                held_by: held.map(|reason| reason.to_string()),
+            })
+        })
+        .collect();
+    Some(SharePlan {
+        digest,
+        total: count(steps.len()),
+        steps: steps.into_iter().take(STATUS_LIST_MAX).collect(),
+    })
+}
+
+fn effect(effect: Effect) -> crate::api::share_status::Effect {
+    match effect {
+        Effect::Narrow => crate::api::share_status::Effect::Narrowing,
+        Effect::Neutral => crate::api::share_status::Effect::Neutral,
+        Effect::Widen => crate::api::share_status::Effect::Widening,
+    }
+}
+
+/// The AWS operation that makes a change.
+fn operation(kind: &crate::plan::change::ChangeKind) -> &'static str {
+    use crate::plan::change::ChangeKind as C;
+    match kind {
+        C::Create => "ram:CreateResourceShare",
+        C::Delete => "ram:DeleteResourceShare",
+        C::Mark | C::SetTag(..) => "ram:TagResource",
+        C::RemoveTag(_) => "ram:UntagResource",
+        C::AddPrincipal(_) | C::AddResource(_) => "ram:AssociateResourceShare",
+        C::RemovePrincipal(_) | C::RemoveResource(_) => "ram:DisassociateResourceShare",
+        C::SetExternal(_) | C::Rename(_) => "ram:UpdateResourceShare",
+        C::SetPermission(_) => "ram:AssociateResourceSharePermission",
+    }
+}
