@@ -5,6 +5,7 @@ pub mod claim;
 pub mod desired;
 pub mod expect;
 pub mod gate;
+pub mod govern;
 pub mod names;
 pub mod observed;
 pub mod policy;

@@ -1,0 +1,69 @@
+//! What a failed call means for a step: a reason of the closed list, AWS's own words, and what follows.
+
+use crate::{
+    api::Reason,
+    aws::{
+        errors::{AwsError, Disposition, Remedy, Replan, Wait},
+        fence::Refusal,
+    },
+    plan::{
+        observed::Unknown,
+        receipt::{Failure, Outcome, Then},
+        step::Action,
+    },
+};
+
+/// What came of a step whose call failed. To remove what is gone is done.
+pub fn outcome(action: &Action, error: &AwsError) -> Outcome {
+    let removes = matches!(action, Action::Delete | Action::Disassociate(_) | Action::Untag(_));
+    match &error.disposition {
+        Disposition::AlreadyDone => Outcome::AlreadyDone,
+        Disposition::Replan(Replan::UnknownResource) if removes => Outcome::AlreadyDone,
+        Disposition::Refused(refusal) => Outcome::NotSent(refusal.to_string()),
+        disposition => Outcome::Failed(Failure { reason: reason(disposition), message: error.to_string(), then: then(disposition) }),
+    }
+}
+
+/// Why a listing is unknown.
+pub fn unknown(error: &AwsError) -> Unknown {
+    Unknown { reason: reason(&error.disposition).as_str(), message: error.to_string() }
+}
+
+/// The reason of the closed list for a failed call.
+pub fn reason(disposition: &Disposition) -> Reason {
+    match disposition {
+        Disposition::Retry => Reason::Unavailable,
+        Disposition::Throttled => Reason::Throttled,
+        Disposition::Wait(Wait::InFlight) => Reason::StateTransition,
+        Disposition::Wait(Wait::OrganizationOnboarding) => Reason::OrgSharingNotEnabled,
+        Disposition::Wait(Wait::OrganizationBusy) => Reason::Waiting,
+        Disposition::Replan(Replan::UnknownResource) => Reason::ResourceUnknown,
+        Disposition::Replan(Replan::TokenUsed) | Disposition::AlreadyDone | Disposition::OutcomeUnknown => Reason::Converging,
+        Disposition::UserMustAct(remedy) => remedied(*remedy),
+        Disposition::Denied => Reason::AccessDenied,
+        Disposition::Credentials => Reason::CredentialsExpired,
+        Disposition::RegionDisabled => Reason::RegionDisabled,
+        Disposition::AccountSuspended => Reason::AccountSuspended,
+        Disposition::Refused(Refusal::Halted(_)) => Reason::Halted,
+        Disposition::Refused(_) => Reason::Waiting,
+    }
+}
+
+fn remedied(remedy: Remedy) -> Reason {
+    match remedy {
+        Remedy::EnableOrganizationSharing => Reason::OrgSharingNotEnabled,
+        Remedy::DeclareOutside => Reason::WrongSide,
+        Remedy::RaiseQuota => Reason::QuotaExceeded,
+        _ => Reason::InvalidRequest,
+    }
+}
+
+fn then(disposition: &Disposition) -> Then {
+    match disposition {
+        Disposition::Replan(_) | Disposition::OutcomeUnknown | Disposition::AlreadyDone => Then::Replan,
+        Disposition::UserMustAct(_) | Disposition::Denied | Disposition::Credentials | Disposition::RegionDisabled | Disposition::AccountSuspended => {
+            Then::PersonMustAct
+        }
+        Disposition::Retry | Disposition::Throttled | Disposition::Wait(_) | Disposition::Refused(_) => Then::Wait,
+    }
+}
