@@ -48,10 +48,10 @@ doc: ## The code's documentation, without a warning
 
 .PHONY: crds
 crds: ## Generate crds/ from the code, and the chart's copy
-	mkdir -p crds charts/sharekeeper/files/crds
+	mkdir -p crds charts/sharekeeper/crds
 	cargo run --locked --package sharekeeper -- crds crds
-	rm -f charts/sharekeeper/files/crds/*.yaml
-	cp crds/*.yaml charts/sharekeeper/files/crds/
+	rm -f charts/sharekeeper/crds/*.yaml
+	cp crds/*.yaml charts/sharekeeper/crds/
 
 # ---- Programs of the tests -------------------------------------------------------------------------------------------
 
@@ -67,10 +67,17 @@ HELM_BUILT := $(KUBE_TOOLS_DIR)/.helm-$(HELM_VERSION)
 kube-tools: $(ETCD_BUILT) $(HELM_BUILT) $(KUBERNETES_BUILT) ## Build kube-apiserver, etcd, kubectl, helm for the tests (once, 6 minutes)
 
 GO_BUILD := CGO_ENABLED=0 GOWORK=off go build -trimpath -buildvcs=false
+# The numbers of v1.36.3: 1 36 3.
 KUBERNETES_NUMBERS := $(subst ., ,$(patsubst v%,%,$(KUBERNETES_VERSION)))
 KUBERNETES_VARIABLES := gitVersion=$(KUBERNETES_VERSION) gitTreeState=clean \
 	gitMajor=$(word 1,$(KUBERNETES_NUMBERS)) gitMinor=$(word 2,$(KUBERNETES_NUMBERS))
 KUBERNETES_LDFLAGS := -s -w $(foreach variable,$(KUBERNETES_VARIABLES),-X k8s.io/component-base/version.$(variable))
+
+# Helm renders and lints for the Kubernetes that the tests run.
+HELM_VARIABLES := internal/version.version=$(HELM_VERSION) \
+	$(foreach package,pkg/chartutil pkg/lint/rules,\
+	$(package).k8sVersionMajor=$(word 1,$(KUBERNETES_NUMBERS)) $(package).k8sVersionMinor=$(word 2,$(KUBERNETES_NUMBERS)))
+HELM_LDFLAGS := -s -w $(foreach variable,$(HELM_VARIABLES),-X helm.sh/helm/v3/$(variable))
 
 $(KUBERNETES_BUILT): | $(KUBE_TOOLS_DIR) go-installed
 	cd tools/kubernetes && $(GO_BUILD) -ldflags '$(KUBERNETES_LDFLAGS)' -o '$(KUBE_TOOLS_DIR)/' \
@@ -83,7 +90,7 @@ $(ETCD_BUILT): | $(KUBE_TOOLS_DIR) go-installed
 
 $(HELM_BUILT): | $(KUBE_TOOLS_DIR) go-installed
 	CGO_ENABLED=0 GOFLAGS=-trimpath GOBIN='$(KUBE_TOOLS_DIR)' go install \
-		-ldflags '-s -w -X helm.sh/helm/v3/internal/version.version=$(HELM_VERSION)' helm.sh/helm/v3/cmd/helm@$(HELM_VERSION)
+		-ldflags '$(HELM_LDFLAGS)' helm.sh/helm/v3/cmd/helm@$(HELM_VERSION)
 	touch '$@'
 
 $(KUBE_TOOLS_DIR):
