@@ -49,8 +49,8 @@ doc: ## The code's documentation, without a warning
 .PHONY: crds
 crds: ## Generate crds/ from the code, and the chart's copy
 	mkdir -p crds charts/sharekeeper/crds
-	cargo run --locked --package sharekeeper -- crds crds
-	rm -f charts/sharekeeper/crds/*.yaml
+	rm -f crds/*.yaml charts/sharekeeper/crds/*.yaml
+	UPDATE_CRDS=1 cargo test --locked --package sharekeeper --test crds the_folder_is_what_the_code_says
 	cp crds/*.yaml charts/sharekeeper/crds/
 
 # ---- Programs of the tests -------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 
 mod cluster;
 
+use std::collections::BTreeSet;
 use std::net::TcpStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
@@ -16,7 +17,7 @@ use kube::api::{DeleteParams, ObjectMeta, PostParams, WatchEvent, WatchParams};
 use kube::runtime::wait::{await_condition, conditions};
 use kube::{Api, Client, ResourceExt};
 
-use cluster::{Cluster, CuttingProxy, Guardian, Options, Permission, User, program, program_in};
+use cluster::{Cluster, CuttingProxy, Guardian, Options, Permission, User, program_in};
 
 /// Longer than any wait of a working cluster on a busy machine.
 const LIMIT: Duration = Duration::from_mins(1);
@@ -50,17 +51,19 @@ async fn rbac_decides_and_the_audit_log_names_the_permission() {
     let permission = Permission { group: String::new(), resource: "configmaps".into(), verb: "get".into() };
     assert_eq!(of_account.iter().filter_map(|event| event.permission()).collect::<Vec<_>>(), [permission]);
     assert_eq!(of_account.iter().map(|event| event.code()).collect::<Vec<_>>(), [Some(403)]);
+    assert_eq!(cluster.permissions_used(&account), BTreeSet::new(), "what was refused was not used");
+    Api::<Namespace>::all(cluster.client(&User::admin()).await).get("default").await.unwrap();
+    let permission = Permission { group: String::new(), resource: "namespaces".into(), verb: "get".into() };
+    assert!(cluster.permissions_used(&User::admin()).contains(&permission));
 }
 
 #[tokio::test]
 async fn kubectl_works_with_the_kubeconfig_of_a_user() {
     let cluster = Cluster::shared().await;
-    let who = Command::new(program("kubectl"))
-        .args(["auth", "whoami", "--output", "jsonpath={.status.userInfo.username}", "--kubeconfig"])
-        .arg(cluster.kubeconfig(&User::named("alice").in_group("team")))
-        .output()
-        .unwrap();
-    assert_eq!(String::from_utf8_lossy(&who.stdout), "alice", "{}", String::from_utf8_lossy(&who.stderr));
+    let alice = User::named("alice").in_group("team");
+    let who =
+        cluster.kubectl(&alice, &["auth", "whoami", "--output=jsonpath={.status.userInfo.username}"], "");
+    assert_eq!(who.as_deref(), Ok("alice"));
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! A real control plane for tests: etcd, kube-apiserver and, if asked for, the namespace and garbage collectors of
+//! A real control plane for tests: etcd, kube-apiserver and, if asked for, a few controllers of
 //! kube-controller-manager, on loopback, from the programs that `make kube-tools` builds.
 //!
 //! ```ignore
@@ -9,7 +9,7 @@
 //!
 //! Everybody is known by a client certificate, so any user and any service account can be spoken for without having
 //! been announced; RBAC decides what they may do. Nothing outlives the test process, however it ends.
-#![allow(dead_code, reason = "each test binary uses its own part of the harness")]
+#![allow(dead_code, unused_imports, reason = "each test binary uses its own part of the harness")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -21,9 +21,12 @@
 mod access;
 mod audit;
 mod certificates;
+pub(crate) mod chart;
+mod kubectl;
 mod programs;
 mod proxy;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -51,7 +54,8 @@ const START_LIMIT: Duration = Duration::from_mins(2);
 /// What a cluster is made of beyond etcd and the API server.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Options {
-    /// Run the namespace controller and the garbage collector, without which a deleted namespace never goes away.
+    /// Run the namespace controller and the garbage collector, without which a deleted namespace never goes away, and
+    /// the controller that fills aggregated cluster roles.
     pub(crate) controller_manager: bool,
 }
 
@@ -171,6 +175,14 @@ impl Cluster {
         audit::read(&self.directory.join("audit.log"))
     }
 
+    /// What `user` asked for and was allowed to do so far.
+    pub(crate) fn permissions_used(&self, user: &User) -> BTreeSet<Permission> {
+        let events = self.audit_events();
+        let of_user = events.iter().filter(|event| event.user.username == user.name());
+        let allowed = of_user.filter(|event| event.code() != Some(403));
+        allowed.filter_map(AuditEvent::permission).collect()
+    }
+
     async fn start_etcd(&mut self) {
         let address = (Ipv4Addr::LOCALHOST, self.etcd_port);
         let (clients, peers) = (self.etcd_url(), format!("http://127.0.0.1:{}", free_port()));
@@ -193,7 +205,7 @@ impl Cluster {
         let user = User::named("system:kube-controller-manager").in_group("system:masters");
         let arguments = format!(
             "--kubeconfig={}
-             --controllers=namespace-controller,garbage-collector-controller
+             --controllers=namespace-controller,garbage-collector-controller,clusterrole-aggregation-controller
              --leader-elect=false
              --secure-port=0",
             self.kubeconfig(&user).display()

@@ -2,10 +2,11 @@
 
 use std::env;
 use std::fs::{self, File};
+use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio, id};
+use std::process::{Child, Command, Output, Stdio, id};
 use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 
 /// The built program `name`; `KUBE_TOOLS_DIR` says where, else `target/kube-tools` of the clone.
@@ -108,6 +109,17 @@ impl Drop for Program {
         self.child.kill().ok();
         self.child.wait().ok();
     }
+}
+
+/// What a command prints; as an error what it prints when it
+/// fails.
+pub(crate) fn run(command: &mut Command, input: &str) -> Result<String, String> {
+    let spawned = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let mut child = spawned.expect("the program starts");
+    child.stdin.take().expect("piped").write_all(input.as_bytes()).ok();
+    let Output { status, stdout, stderr } = child.wait_with_output().expect("the program ends");
+    let text = |bytes| String::from_utf8(bytes).expect("the program prints text");
+    if status.success() { Ok(text(stdout)) } else { Err(text(stderr)) }
 }
 
 /// A new directory for one cluster below Cargo's directory for tests; what ended test processes left is removed.
