@@ -20,6 +20,8 @@
 //! ```
 
 pub mod api;
+pub mod aws;
+pub mod kube;
 pub mod mechanism;
 pub mod model;
 pub mod org;

@@ -40,12 +40,18 @@ pub struct Identity {
 pub async fn identity(clients: &OrganizationClients) -> Result<Identity, AwsError> {
     const NAME: &str = "DescribeOrganization";
     let answer = clients.calls.read(NAME, clients.organizations.describe_organization().send()).await?;
-    let organization = answer.organization.ok_or_else(|| AwsError::unexpected(NAME, "AWS answered no organization".to_owned()))?;
-    let missing = |what: &str| AwsError::unexpected(NAME, format!("AWS answered an organization without {what}"));
+    let organization = answer
+        .organization
+        .ok_or_else(|| AwsError::unexpected(NAME, "AWS answered no organization".to_owned()))?;
+    let missing =
+        |what: &str| AwsError::unexpected(NAME, format!("AWS answered an organization without {what}"));
     Ok(Identity {
         id: organization.id.ok_or_else(|| missing("an id"))?,
         arn: organization.arn.and_then(|arn| arn.parse().ok()).ok_or_else(|| missing("an ARN"))?,
-        management_account: organization.master_account_id.and_then(|id| id.parse().ok()).ok_or_else(|| missing("a management account"))?,
+        management_account: organization
+            .master_account_id
+            .and_then(|id| id.parse().ok())
+            .ok_or_else(|| missing("a management account"))?,
         feature_set: organization.feature_set.map(|set| set.as_str().to_owned()).unwrap_or_default(),
     })
 }
@@ -69,13 +75,20 @@ pub async fn tree(clients: &OrganizationClients, identity: &Identity) -> Result<
 /// Whether RAM may share with the organization: trusted access is on. None where only the management account may ask.
 ///
 /// Trusted access alone does not prove RAM's service-linked role (ram.md §0.11); a share that AWS then refuses says so.
-pub async fn ram_sharing(clients: &OrganizationClients, identity: &Identity) -> Result<Option<bool>, AwsError> {
+pub async fn ram_sharing(
+    clients: &OrganizationClients,
+    identity: &Identity,
+) -> Result<Option<bool>, AwsError> {
     const NAME: &str = "ListAWSServiceAccessForOrganization";
     if clients.account != identity.management_account {
         return Ok(None);
     }
     let services = collect(NAME, |token| async move {
-        let request = clients.organizations.list_aws_service_access_for_organization().max_results(PAGE).set_next_token(token);
+        let request = clients
+            .organizations
+            .list_aws_service_access_for_organization()
+            .max_results(PAGE)
+            .set_next_token(token);
         let answer = clients.calls.read(NAME, request.send()).await?;
         Ok(Page { items: answer.enabled_service_principals.unwrap_or_default(), next: answer.next_token })
     })
@@ -95,7 +108,10 @@ async fn root(clients: &OrganizationClients) -> Result<String, AwsError> {
     root.ok_or_else(|| AwsError::unexpected(NAME, "AWS answered no root".to_owned()))
 }
 
-async fn units(clients: &OrganizationClients, root: &str) -> Result<BTreeMap<String, OrganizationalUnit>, AwsError> {
+async fn units(
+    clients: &OrganizationClients,
+    root: &str,
+) -> Result<BTreeMap<String, OrganizationalUnit>, AwsError> {
     let mut units = BTreeMap::new();
     let mut open = vec![root.to_owned()];
     while let Some(parent) = open.pop() {
@@ -107,7 +123,10 @@ async fn units(clients: &OrganizationClients, root: &str) -> Result<BTreeMap<Str
     Ok(units)
 }
 
-async fn children(clients: &OrganizationClients, parent: &str) -> Result<Vec<(String, OrganizationalUnit)>, AwsError> {
+async fn children(
+    clients: &OrganizationClients,
+    parent: &str,
+) -> Result<Vec<(String, OrganizationalUnit)>, AwsError> {
     const NAME: &str = "ListOrganizationalUnitsForParent";
     let listed = collect(NAME, |token| async move {
         let request = clients.organizations.list_organizational_units_for_parent().parent_id(parent);
@@ -122,10 +141,15 @@ async fn children(clients: &OrganizationClients, parent: &str) -> Result<Vec<(St
         unit.map(|((id, name), arn)| (id, OrganizationalUnit { name, arn, parent: parent.to_owned() }))
     });
     let whole: Option<Vec<_>> = whole.collect();
-    whole.ok_or_else(|| AwsError::unexpected(NAME, format!("AWS answered a unit below {parent} without id, name or ARN")))
+    whole.ok_or_else(|| {
+        AwsError::unexpected(NAME, format!("AWS answered a unit below {parent} without id, name or ARN"))
+    })
 }
 
-async fn accounts(clients: &OrganizationClients, root: &str) -> Result<BTreeMap<AccountId, Account>, AwsError> {
+async fn accounts(
+    clients: &OrganizationClients,
+    root: &str,
+) -> Result<BTreeMap<AccountId, Account>, AwsError> {
     const NAME: &str = "ListAccounts";
     let listed = collect(NAME, |token| async move {
         let request = clients.organizations.list_accounts().max_results(PAGE).set_next_token(token);
@@ -142,13 +166,15 @@ async fn accounts(clients: &OrganizationClients, root: &str) -> Result<BTreeMap<
             Some(parent) => parent,
             None => parent(clients, &id).await?,
         };
-        accounts.insert(id, Account { name: account.name.clone().unwrap_or_default(), parent, state: state(&account) });
+        accounts.insert(
+            id,
+            Account { name: account.name.clone().unwrap_or_default(), parent, state: state(&account) },
+        );
     }
     Ok(accounts)
 }
 
 /// `State`; the older `Status` where an endpoint does not send it yet.
-#[expect(deprecated, reason = "Account.Status is retired by AWS and still all that some partitions send")]
 fn state(account: &Listed) -> AccountState {
     let text = account.state.as_ref().map(|state| state.as_str().to_owned());
     let text = text.or_else(|| account.status.as_ref().map(|status| status.as_str().to_owned()));
@@ -164,7 +190,10 @@ fn parent_in_path(account: &Listed, root: &str) -> Option<String> {
 
 async fn parent(clients: &OrganizationClients, account: &AccountId) -> Result<String, AwsError> {
     const NAME: &str = "ListParents";
-    let answer = clients.calls.read(NAME, clients.organizations.list_parents().child_id(account.as_str()).send()).await?;
+    let answer = clients
+        .calls
+        .read(NAME, clients.organizations.list_parents().child_id(account.as_str()).send())
+        .await?;
     let parent = answer.parents.unwrap_or_default().into_iter().find_map(|parent| parent.id);
     parent.ok_or_else(|| AwsError::unexpected(NAME, format!("AWS answered no parent of account {account}")))
 }

@@ -47,17 +47,26 @@ pub enum Governor {
 }
 
 /// What a set selects, its exclusions taken out.
-pub fn select(set: &AccountSet, sets: &[std::sync::Arc<AccountSet>], organization: &Organization<'_>) -> Selection {
+pub fn select(
+    set: &AccountSet,
+    sets: &[std::sync::Arc<AccountSet>],
+    organization: &Organization<'_>,
+) -> Selection {
     let mut selection = included(set, organization);
     let exclude = &set.spec.exclude;
-    let mut resolver = Resolver { set, organization, selection: Selection { decided: true, ..Selection::default() } };
+    let mut resolver =
+        Resolver { set, organization, selection: Selection { decided: true, ..Selection::default() } };
     resolver.accounts(&exclude.accounts);
     resolver.units(&exclude.organizational_units);
     let excluded = resolver.selection;
-    let others = sets.iter().filter(|other| exclude.account_sets.contains(&name_of(other)) && name_of(other) != name_of(set));
+    let others = sets
+        .iter()
+        .filter(|other| exclude.account_sets.contains(&name_of(other)) && name_of(other) != name_of(set));
     // What an excluded set selects counts before its own exclusions, so that two sets may exclude each other.
     let in_others: Vec<Selection> = others.map(|other| included(other, organization)).collect();
-    let out = |account: &AccountId| excluded.accounts.contains(account) || in_others.iter().any(|o| o.accounts.contains(account));
+    let out = |account: &AccountId| {
+        excluded.accounts.contains(account) || in_others.iter().any(|o| o.accounts.contains(account))
+    };
     selection.accounts.retain(|account| !out(account));
     selection.pins.extend(excluded.pins);
     selection.problems.extend(excluded.problems);
@@ -86,7 +95,8 @@ pub fn name_of(set: &AccountSet) -> String {
 }
 
 fn included(set: &AccountSet, organization: &Organization<'_>) -> Selection {
-    let mut resolver = Resolver { set, organization, selection: Selection { decided: true, ..Selection::default() } };
+    let mut resolver =
+        Resolver { set, organization, selection: Selection { decided: true, ..Selection::default() } };
     resolver.accounts(&set.spec.accounts);
     resolver.units(&set.spec.organizational_units);
     let mut selection = resolver.selection;
@@ -119,7 +129,8 @@ impl Resolver<'_> {
         for declared in units {
             let meaning = names::unit(self.organization, declared, self.pins());
             if let Some(id) = self.settle(PinKind::OrganizationalUnit, declared, meaning) {
-                let within = self.organization.tree().map(|tree| tree.accounts_within(&id)).unwrap_or_default();
+                let within =
+                    self.organization.tree().map(|tree| tree.accounts_within(&id)).unwrap_or_default();
                 self.selection.accounts.extend(within);
             }
         }
@@ -135,7 +146,9 @@ impl Resolver<'_> {
             Meaning::Undecided(refusal) => {
                 self.selection.decided = false;
                 let pins = self.set.status.iter().flat_map(|status| &status.pins);
-                self.selection.pins.extend(pins.filter(|pin| pin.kind == kind && pin.declared_as == declared).cloned());
+                self.selection
+                    .pins
+                    .extend(pins.filter(|pin| pin.kind == kind && pin.declared_as == declared).cloned());
                 (None, Some(refusal))
             }
         };
@@ -168,10 +181,17 @@ mod tests {
     #[test]
     fn units_select_what_is_below_them_and_exclusions_take_out() {
         let tree = tree();
-        let known = Organization::Known { tree: &tree, current: true, sharing: None, at: Timestamp::UNIX_EPOCH };
+        let known =
+            Organization::Known { tree: &tree, current: true, sharing: None, at: Timestamp::UNIX_EPOCH };
         let sets = [
-            set("all", serde_json::json!({"organizationalUnits": ["Root/Workloads"], "exclude": {"organizationalUnits": ["Root/Workloads/Test"], "accountSets": ["data"]}})),
-            set("data", serde_json::json!({"accounts": [{"name": "data-prod"}], "exclude": {"accountSets": ["all"]}})),
+            set(
+                "all",
+                serde_json::json!({"organizationalUnits": ["Root/Workloads"], "exclude": {"organizationalUnits": ["Root/Workloads/Test"], "accountSets": ["data"]}}),
+            ),
+            set(
+                "data",
+                serde_json::json!({"accounts": [{"name": "data-prod"}], "exclude": {"accountSets": ["all"]}}),
+            ),
         ];
         let selections = selected(&sets, &known);
         let ids = |name: &str| selections[name].accounts.iter().map(ToString::to_string).collect::<Vec<_>>();
@@ -188,14 +208,20 @@ mod tests {
             set("b", serde_json::json!({"accounts": [{"id": "111122223333"}, {"id": "222233334444"}]})),
         ];
         let governors = govern(&selected(&sets, &Organization::None));
-        let of = |account: &str| governors[&Cell { account: account.parse().unwrap(), region: "eu-west-1".parse().unwrap() }].clone();
+        let of = |account: &str| {
+            governors[&Cell { account: account.parse().unwrap(), region: "eu-west-1".parse().unwrap() }]
+                .clone()
+        };
         assert_eq!(of("111122223333"), Governor::Conflict(vec!["a".into(), "b".into()]));
         assert_eq!(of("222233334444"), Governor::Set("b".into()));
     }
 
     #[test]
     fn without_a_tree_ids_select_and_names_are_undecided() {
-        let sets = [set("a", serde_json::json!({"accounts": [{"id": "111122223333"}], "organizationalUnits": ["Root/Workloads"]}))];
+        let sets = [set(
+            "a",
+            serde_json::json!({"accounts": [{"id": "111122223333"}], "organizationalUnits": ["Root/Workloads"]}),
+        )];
         let selections = selected(&sets, &Organization::Unknown);
         assert_eq!(selections["a"].accounts.len(), 1);
         assert!(!selections["a"].decided);

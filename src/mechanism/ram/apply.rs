@@ -73,7 +73,7 @@ pub async fn apply(hands: Hands<'_>, chain: &Chain) -> Vec<Receipt> {
     for step in &chain.steps {
         let outcome = match &stopped {
             Some(because) => Outcome::NotSent(because.clone()),
-            None => outcome(hands, chain, step).await,
+            None => Box::pin(outcome(hands, chain, step)).await,
         };
         if let Outcome::Failed(failure) = &outcome {
             stopped = Some(format!("a former step failed: {}", failure.message));
@@ -106,13 +106,22 @@ async fn outcome(hands: Hands<'_>, chain: &Chain, step: &Step) -> Outcome {
 /// The container of a chain must be there, live, made through RAM, and carry our mark, unless the mark is what is written.
 fn not_ours(hands: Hands<'_>, chain: &Chain, step: &Step) -> Option<Failure> {
     let id = chain.container.as_ref()?;
-    let mark = Mark { installation: hands.installation.to_owned(), share: chain.share.clone(), uid: chain.uid.clone(), side: chain.side };
+    let mark = Mark {
+        installation: hands.installation.to_owned(),
+        share: chain.share.clone(),
+        uid: chain.uid.clone(),
+        side: chain.side,
+    };
     let writes_mark = matches!(&step.action, Action::Tag(tags) if Mark::from_tags(tags).is_some());
     let ours = |c: &Container| match c.mark() {
         Some(found) => found.claims_same(&mark),
         None => writes_mark,
     };
-    let own = hands.listing.containers.get(id).is_some_and(|c| c.state.is_live() && c.origin == Origin::Standard && ours(c));
+    let own = hands
+        .listing
+        .containers
+        .get(id)
+        .is_some_and(|c| c.state.is_live() && c.origin == Origin::Standard && ours(c));
     (!own).then(|| Failure {
         reason: Reason::Conflict,
         message: format!("{id} does not carry the mark of this Share any more; nothing was written to it"),
@@ -148,7 +157,9 @@ async fn send(hands: Hands<'_>, chain: &Chain, step: &Step) -> Result<Option<Arn
         Action::Create(_) => {}
         Action::Delete => delete(hands, id, token).await?,
         Action::Disassociate(members) => disassociate(hands, id, members, token).await?,
-        Action::Update { name, allow_external } => update(hands, id, name.clone(), *allow_external, token).await?,
+        Action::Update { name, allow_external } => {
+            update(hands, id, name.clone(), *allow_external, token).await?;
+        }
         Action::SetPermission(to) => set_permission(hands, id, to, token).await?,
         Action::Associate(members) => associate(hands, id, members, token).await?,
         Action::Tag(tags) => tag(hands, id, tags).await?,
@@ -186,7 +197,8 @@ fn tags(tags: &BTreeMap<String, String>) -> Vec<Tag> {
 
 async fn delete(hands: Hands<'_>, id: &Arn, token: String) -> Result<(), AwsError> {
     const NAME: &str = "DeleteResourceShare";
-    let request = hands.clients.ram.delete_resource_share().resource_share_arn(id.as_str()).client_token(token);
+    let request =
+        hands.clients.ram.delete_resource_share().resource_share_arn(id.as_str()).client_token(token);
     let answer = hands.clients.calls.write(NAME, hands.fence, request.send()).await?;
     refused_quietly(NAME, answer.return_value)
 }
@@ -204,20 +216,29 @@ fn literals(members: &Members) -> (Option<Vec<String>>, Option<Vec<String>>) {
 
 async fn associate(hands: Hands<'_>, id: &Arn, members: &Members, token: String) -> Result<(), AwsError> {
     let (principals, resources) = literals(members);
-    let request = hands.clients.ram.associate_resource_share().resource_share_arn(id.as_str()).client_token(token);
+    let request =
+        hands.clients.ram.associate_resource_share().resource_share_arn(id.as_str()).client_token(token);
     let request = request.set_principals(principals).set_resource_arns(resources);
     hands.clients.calls.write("AssociateResourceShare", hands.fence, request.send()).await.map(drop)
 }
 
 async fn disassociate(hands: Hands<'_>, id: &Arn, members: &Members, token: String) -> Result<(), AwsError> {
     let (principals, resources) = literals(members);
-    let request = hands.clients.ram.disassociate_resource_share().resource_share_arn(id.as_str()).client_token(token);
+    let request =
+        hands.clients.ram.disassociate_resource_share().resource_share_arn(id.as_str()).client_token(token);
     let request = request.set_principals(principals).set_resource_arns(resources);
     hands.clients.calls.write("DisassociateResourceShare", hands.fence, request.send()).await.map(drop)
 }
 
-async fn update(hands: Hands<'_>, id: &Arn, name: Option<String>, external: Option<bool>, token: String) -> Result<(), AwsError> {
-    let request = hands.clients.ram.update_resource_share().resource_share_arn(id.as_str()).client_token(token);
+async fn update(
+    hands: Hands<'_>,
+    id: &Arn,
+    name: Option<String>,
+    external: Option<bool>,
+    token: String,
+) -> Result<(), AwsError> {
+    let request =
+        hands.clients.ram.update_resource_share().resource_share_arn(id.as_str()).client_token(token);
     let request = request.set_name(name).set_allow_external_principals(external);
     hands.clients.calls.write("UpdateResourceShare", hands.fence, request.send()).await.map(drop)
 }
@@ -227,7 +248,12 @@ async fn tag(hands: Hands<'_>, id: &Arn, set: &BTreeMap<String, String>) -> Resu
     hands.clients.calls.write("TagResource", hands.fence, request.send()).await.map(drop)
 }
 
-async fn set_permission(hands: Hands<'_>, id: &Arn, to: &PermissionChange, token: String) -> Result<(), AwsError> {
+async fn set_permission(
+    hands: Hands<'_>,
+    id: &Arn,
+    to: &PermissionChange,
+    token: String,
+) -> Result<(), AwsError> {
     const NAME: &str = "AssociateResourceSharePermission";
     let arn = match &to.arn {
         Some(arn) => arn.clone(),
@@ -254,6 +280,7 @@ async fn default_permission(hands: Hands<'_>, resource_type: &str) -> Result<Str
     })
     .await?;
     let default = listed.into_iter().find(|permission| permission.is_resource_type_default == Some(true));
-    let nameless = || AwsError::unexpected(NAME, format!("AWS names no default permission for {resource_type}"));
+    let nameless =
+        || AwsError::unexpected(NAME, format!("AWS names no default permission for {resource_type}"));
     default.and_then(|permission| permission.arn).ok_or_else(nameless)
 }

@@ -20,7 +20,11 @@ pub fn outcome(action: &Action, error: &AwsError) -> Outcome {
         Disposition::AlreadyDone => Outcome::AlreadyDone,
         Disposition::Replan(Replan::UnknownResource) if removes => Outcome::AlreadyDone,
         Disposition::Refused(refusal) => Outcome::NotSent(refusal.to_string()),
-        disposition => Outcome::Failed(Failure { reason: reason(disposition), message: error.to_string(), then: then(disposition) }),
+        disposition => Outcome::Failed(Failure {
+            reason: reason(disposition),
+            message: error.to_string(),
+            then: then(disposition),
+        }),
     }
 }
 
@@ -36,16 +40,17 @@ pub fn reason(disposition: &Disposition) -> Reason {
         Disposition::Throttled => Reason::Throttled,
         Disposition::Wait(Wait::InFlight) => Reason::StateTransition,
         Disposition::Wait(Wait::OrganizationOnboarding) => Reason::OrgSharingNotEnabled,
-        Disposition::Wait(Wait::OrganizationBusy) => Reason::Waiting,
         Disposition::Replan(Replan::UnknownResource) => Reason::ResourceUnknown,
-        Disposition::Replan(Replan::TokenUsed) | Disposition::AlreadyDone | Disposition::OutcomeUnknown => Reason::Converging,
+        Disposition::Replan(Replan::TokenUsed) | Disposition::AlreadyDone | Disposition::OutcomeUnknown => {
+            Reason::Converging
+        }
         Disposition::UserMustAct(remedy) => remedied(*remedy),
         Disposition::Denied => Reason::AccessDenied,
         Disposition::Credentials => Reason::CredentialsExpired,
         Disposition::RegionDisabled => Reason::RegionDisabled,
         Disposition::AccountSuspended => Reason::AccountSuspended,
         Disposition::Refused(Refusal::Halted(_)) => Reason::Halted,
-        Disposition::Refused(_) => Reason::Waiting,
+        Disposition::Wait(Wait::OrganizationBusy) | Disposition::Refused(_) => Reason::Waiting,
     }
 }
 
@@ -61,9 +66,13 @@ fn remedied(remedy: Remedy) -> Reason {
 fn then(disposition: &Disposition) -> Then {
     match disposition {
         Disposition::Replan(_) | Disposition::OutcomeUnknown | Disposition::AlreadyDone => Then::Replan,
-        Disposition::UserMustAct(_) | Disposition::Denied | Disposition::Credentials | Disposition::RegionDisabled | Disposition::AccountSuspended => {
-            Then::PersonMustAct
+        Disposition::UserMustAct(_)
+        | Disposition::Denied
+        | Disposition::Credentials
+        | Disposition::RegionDisabled
+        | Disposition::AccountSuspended => Then::PersonMustAct,
+        Disposition::Retry | Disposition::Throttled | Disposition::Wait(_) | Disposition::Refused(_) => {
+            Then::Wait
         }
-        Disposition::Retry | Disposition::Throttled | Disposition::Wait(_) | Disposition::Refused(_) => Then::Wait,
     }
 }

@@ -3,8 +3,8 @@
 use std::{cmp::Reverse, collections::BTreeMap};
 
 use aws_sdk_ram::types::{
-    AssociatedPermission, ResourceOwner, ResourceShare, ResourceShareAssociation, ResourceShareAssociationType,
-    ResourceSharePermissionSummary,
+    AssociatedPermission, ResourceOwner, ResourceShare, ResourceShareAssociation,
+    ResourceShareAssociationType, ResourceSharePermissionSummary,
 };
 use aws_smithy_types::DateTime;
 use futures::{StreamExt, TryStreamExt, future::try_join4, stream};
@@ -65,7 +65,10 @@ pub fn calls_for_everything(listing: &Listing) -> usize {
     let page = usize::try_from(PAGE).unwrap_or(1);
     let pages = |entries: usize| entries.div_ceil(page).max(1);
     let sum = |of: fn(&Container) -> usize| pages(listing.containers.values().map(of).sum());
-    pages(listing.containers.len()) + sum(|c| c.principals.len()) + sum(|c| c.resources.len()) + sum(|c| c.permissions.len())
+    pages(listing.containers.len())
+        + sum(|c| c.principals.len())
+        + sum(|c| c.resources.len())
+        + sum(|c| c.permissions.len())
 }
 
 fn texts(arns: &[Arn]) -> Option<Vec<String>> {
@@ -74,7 +77,8 @@ fn texts(arns: &[Arn]) -> Option<Vec<String>> {
 
 async fn shares(clients: &CellClients, arns: &[Arn]) -> Result<Vec<ResourceShare>, AwsError> {
     collect("GetResourceShares", |token| async move {
-        let request = clients.ram.get_resource_shares().resource_owner(ResourceOwner::Self_).max_results(PAGE);
+        let request =
+            clients.ram.get_resource_shares().resource_owner(ResourceOwner::SelfValue).max_results(PAGE);
         let request = request.set_resource_share_arns(texts(arns)).set_next_token(token);
         let answer = clients.calls.read("GetResourceShares", request.send()).await?;
         Ok(Page { items: answer.resource_shares.unwrap_or_default(), next: answer.next_token })
@@ -88,11 +92,15 @@ async fn associations(
     arns: &[Arn],
 ) -> Result<Vec<ResourceShareAssociation>, AwsError> {
     collect("GetResourceShareAssociations", |token| {
-        let request = clients.ram.get_resource_share_associations().association_type(kind.clone()).max_results(PAGE);
+        let request =
+            clients.ram.get_resource_share_associations().association_type(kind.clone()).max_results(PAGE);
         let request = request.set_resource_share_arns(texts(arns)).set_next_token(token);
         async move {
             let answer = clients.calls.read("GetResourceShareAssociations", request.send()).await?;
-            Ok(Page { items: answer.resource_share_associations.unwrap_or_default(), next: answer.next_token })
+            Ok(Page {
+                items: answer.resource_share_associations.unwrap_or_default(),
+                next: answer.next_token,
+            })
         }
     })
     .await

@@ -1,0 +1,128 @@
+//! How a call is made: in turn, under the fence if it writes, within a deadline, with its error understood, and counted.
+
+use std::{error::Error, fmt, future::Future, sync::Arc, time::Duration};
+
+use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use tokio::time::Instant;
+
+use super::{
+    errors::AwsError,
+    fence::{Fence, within},
+    limits::Limits,
+};
+
+/// The longest that one SDK call may take, its own retries included. What a new leader waits out before it removes
+/// anything.
+pub const CALL_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// The longest that one attempt of it may take.
+pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What is told about each call: for metrics and the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Called {
+    /// AWS's name of the operation.
+    pub operation: &'static str,
+    /// `Ok`, or the failure's reason: both from closed lists, fit for metric labels.
+    pub outcome: &'static str,
+    /// How long the call took, retries included.
+    pub took: Duration,
+    /// How long it had waited for its turn.
+    pub waited: Duration,
+}
+
+/// Who is told. Must not wait.
+pub trait Observer: Send + Sync {
+    /// A call has ended.
+    fn called(&self, call: &Called);
+
+    /// AWS throttled one attempt of a call, which the SDK may yet repeat with success.
+    fn throttled(&self, operation: &str) {
+        let _ = operation;
+    }
+}
+
+/// Tells nobody.
+pub struct Unobserved;
+
+impl Observer for Unobserved {
+    fn called(&self, _call: &Called) {}
+}
+
+/// The calls of one client set.
+#[derive(Clone)]
+pub struct Calls {
+    limits: Arc<Limits>,
+    observer: Arc<dyn Observer>,
+}
+
+impl Calls {
+    /// Calls that draw from these buckets.
+    pub fn new(limits: Arc<Limits>, observer: Arc<dyn Observer>) -> Self {
+        Self { limits, observer }
+    }
+
+    /// Makes a call that only reads. `call` is the unpolled future of the SDK's `send()`.
+    pub async fn read<T, E>(
+        &self,
+        operation: &'static str,
+        call: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    ) -> Result<T, AwsError>
+    where
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    {
+        let waited = self.limits.of(operation).acquire().await;
+        self.make(operation, waited, call).await
+    }
+
+    /// Makes a call that writes, if the pass's fence allows it: asked when its turn has come, and again, together with
+    /// the process's, at each of the SDK's attempts.
+    pub async fn write<T, E>(
+        &self,
+        operation: &'static str,
+        fence: &Arc<dyn Fence>,
+        call: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    ) -> Result<T, AwsError>
+    where
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    {
+        let waited = self.limits.of(operation).acquire().await;
+        if let Err(refusal) = fence.check() {
+            let error = AwsError::refused(operation, refusal);
+            self.tell(operation, Err(&error), Duration::ZERO, waited);
+            return Err(error);
+        }
+        self.make(operation, waited, within(Arc::clone(fence), call)).await
+    }
+
+    async fn make<T, E>(
+        &self,
+        operation: &'static str,
+        waited: Duration,
+        call: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    ) -> Result<T, AwsError>
+    where
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    {
+        let start = Instant::now();
+        let deadline = CALL_TIMEOUT + Duration::from_secs(1);
+        let result = match tokio::time::timeout(deadline, Box::pin(call)).await {
+            Ok(answer) => answer.map_err(|error| AwsError::from_sdk(operation, &error)),
+            Err(_elapsed) => Err(AwsError::timed_out(operation, deadline)),
+        };
+        self.tell(operation, result.as_ref().map(|_| ()), start.elapsed(), waited);
+        result
+    }
+
+    fn tell(&self, operation: &'static str, result: Result<(), &AwsError>, took: Duration, waited: Duration) {
+        let outcome = result.map_or_else(|error| error.disposition.reason(), |()| "Ok");
+        self.observer.called(&Called { operation, outcome, took, waited });
+    }
+}
+
+impl fmt::Debug for Calls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Calls").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,491 @@
+//! What an AWS error means for us: the one place where codes and texts of AWS are told apart.
+
+use std::{error::Error, fmt, io, time::Duration};
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_sts::{
+    error::{ProvideErrorMetadata, SdkError},
+    operation::{
+        RequestId, assume_role::AssumeRoleError,
+        assume_role_with_web_identity::AssumeRoleWithWebIdentityError,
+    },
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+
+use super::fence::{Refusal, Refused, is_read};
+
+/// A failed call: AWS's own words, and what they mean for us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AwsError {
+    /// The operation that AWS refused: usually the one called, but `AssumeRole` where credentials for it were refused.
+    pub operation: &'static str,
+    /// AWS's error code; none where AWS did not answer.
+    pub code: Option<String>,
+    /// AWS's message, or what went wrong on the way there.
+    pub message: String,
+    /// AWS's id of the request, for support cases.
+    pub request_id: Option<String>,
+    /// What is to be done.
+    pub disposition: Disposition,
+}
+
+/// What is to be done about a failed call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Disposition {
+    /// Try the same again soon.
+    Retry,
+    /// AWS asks for fewer calls; the bucket has been told.
+    Throttled,
+    /// AWS is busy with an earlier change: not a failure, plan again later.
+    Wait(Wait),
+    /// What was planned on is not so: read, then plan again.
+    Replan(Replan),
+    /// Nothing but a person's change helps.
+    UserMustAct(Remedy),
+    /// What was asked for is so already.
+    AlreadyDone,
+    /// The credentials are good, but do not allow it.
+    Denied,
+    /// The credentials are expired, unusable or cannot be had.
+    Credentials,
+    /// The account has not opted in to the region, or the region does not exist.
+    RegionDisabled,
+    /// AWS has suspended the account.
+    AccountSuspended,
+    /// Our own fence kept the write from being sent.
+    Refused(Refusal),
+    /// A write was sent, and no answer came: it may have taken effect. Safe to repeat with the same client token.
+    OutcomeUnknown,
+}
+
+/// What AWS is busy with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// An association of the share is still being made or removed (ram.md §2.2, T09).
+    InFlight,
+    /// Sharing within the organization is being set up, or the type can only be shared there (T25).
+    OrganizationOnboarding,
+    /// Another change of the organization is in progress (ram.md §7.2).
+    OrganizationBusy,
+}
+
+/// What the plan was wrong about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replan {
+    /// What it names is not there, or not yet.
+    UnknownResource,
+    /// The client token was used with other parameters.
+    TokenUsed,
+}
+
+/// What a person has to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// Turn on RAM's sharing with the organization (T24).
+    EnableOrganizationSharing,
+    /// Name the principal as outside, or take it out (ram.md §3).
+    DeclareOutside,
+    /// Correct a principal's form (T22).
+    CorrectPrincipal,
+    /// Correct the request.
+    CorrectRequest,
+    /// See why AWS does not permit it: type, owner, organization (T19, T23).
+    SeeWhatIsPermitted,
+    /// Free or raise a quota.
+    RaiseQuota,
+    /// Correct tags, or the tag policy.
+    CorrectTags,
+    /// Stay within a rule or limit of the organization (T45).
+    KeepOrganizationRule,
+    /// Put the account into an organization.
+    JoinOrganization,
+    /// Call another region or partition.
+    UseAnotherEndpoint,
+    /// Send the invitation again.
+    InviteAgain,
+}
+
+impl Disposition {
+    /// The reason, in the form of a condition's: from a closed list.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Retry => "AwsUnavailable",
+            Self::Throttled => "Throttled",
+            Self::Wait(Wait::InFlight) => "AssociationInFlight",
+            Self::Wait(Wait::OrganizationOnboarding) => "OrganizationOnboarding",
+            Self::Wait(Wait::OrganizationBusy) => "OrganizationBusy",
+            Self::Replan(Replan::UnknownResource) => "UnknownResource",
+            Self::Replan(Replan::TokenUsed) => "ClientTokenUsed",
+            Self::UserMustAct(remedy) => remedy.reason(),
+            Self::AlreadyDone => "AlreadyDone",
+            Self::Denied => "AccessDenied",
+            Self::Credentials => "CredentialsUnusable",
+            Self::RegionDisabled => "RegionDisabled",
+            Self::AccountSuspended => "AccountSuspended",
+            Self::Refused(Refusal::NotLeader) => "NotLeader",
+            Self::Refused(Refusal::Halted(_)) => "Halted",
+            Self::Refused(Refusal::Stale(_)) => "PlanStale",
+            Self::Refused(Refusal::ShuttingDown) => "ShuttingDown",
+            Self::OutcomeUnknown => "OutcomeUnknown",
+        }
+    }
+
+    /// When to try again without anything else having changed; none where that is the ordinary resync's business.
+    pub fn again_after(&self) -> Option<Duration> {
+        let seconds = match self {
+            Self::Replan(_) | Self::AlreadyDone | Self::OutcomeUnknown => 1,
+            Self::Retry => 5,
+            Self::Throttled | Self::Wait(Wait::InFlight) => 15,
+            Self::Wait(Wait::OrganizationBusy) => 60,
+            Self::Wait(Wait::OrganizationOnboarding) | Self::Credentials | Self::Denied => 300,
+            Self::RegionDisabled | Self::AccountSuspended => 3600,
+            Self::UserMustAct(_) | Self::Refused(_) => return None,
+        };
+        Some(Duration::from_secs(seconds))
+    }
+
+    /// What a person can do, in words; empty where there is nothing.
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::UserMustAct(remedy) => remedy.advice(),
+            Self::Denied => {
+                "Compare the role's policies and the organization's service control policies with `sharekeeper iam`."
+            }
+            Self::Credentials => {
+                "Check the controller's own credentials, the role's trust policy and external id, and the node's clock."
+            }
+            Self::RegionDisabled => {
+                "Enable the region in the account, or take it out of the AccountSet. It is asked again hourly."
+            }
+            Self::AccountSuspended => "Reactivate the account with AWS, or take it out of the AccountSet.",
+            Self::Wait(Wait::OrganizationOnboarding) => {
+                "Share it with targets inside the organization only, and see that sharing with the organization is on: \
+                 `aws ram enable-sharing-with-aws-organization` in the management account."
+            }
+            _ => "",
+        }
+    }
+}
+
+impl Remedy {
+    fn reason(self) -> &'static str {
+        match self {
+            Self::EnableOrganizationSharing => "OrganizationSharingOff",
+            Self::DeclareOutside => "PrincipalOutsideOrganization",
+            Self::CorrectPrincipal => "PrincipalMalformed",
+            Self::CorrectRequest => "RequestInvalid",
+            Self::SeeWhatIsPermitted => "OperationNotPermitted",
+            Self::RaiseQuota => "QuotaReached",
+            Self::CorrectTags => "TagsRefused",
+            Self::KeepOrganizationRule => "OrganizationConstraint",
+            Self::JoinOrganization => "NoOrganization",
+            Self::UseAnotherEndpoint => "WrongEndpoint",
+            Self::InviteAgain => "InvitationGone",
+        }
+    }
+
+    fn advice(self) -> &'static str {
+        match self {
+            Self::EnableOrganizationSharing => {
+                "Run `aws ram enable-sharing-with-aws-organization` in the management account (turning on trusted access \
+                 in Organizations instead is not enough), and check that the target still exists."
+            }
+            Self::DeclareOutside => {
+                "Declare it as externalAccount or externalRole with allowExternal, or take it out."
+            }
+            Self::CorrectPrincipal => {
+                "Name the target by its id or path in the Share: the controller sends its full ARN."
+            }
+            Self::CorrectRequest => "Correct what the message names in the Share.",
+            Self::SeeWhatIsPermitted => {
+                "Check that the account owns the resource, that its type can be shared with this kind of target, and that \
+                 the target belongs to the same organization."
+            }
+            Self::RaiseQuota => "Raise the quota in Service Quotas, or share less.",
+            Self::CorrectTags => "Correct spec.tags, or the organization's tag policy.",
+            Self::KeepOrganizationRule => "Make room within the limit that the message names.",
+            Self::JoinOrganization => {
+                "The account belongs to no organization: name targets by account id, or let it join one."
+            }
+            Self::UseAnotherEndpoint => {
+                "Check the region: this operation is served elsewhere in the partition."
+            }
+            Self::InviteAgain => "The invitation is over: the owner has to share again.",
+        }
+    }
+}
+
+impl AwsError {
+    /// Makes the error of a failed call of `operation`.
+    pub fn from_sdk<E>(operation: &'static str, error: &SdkError<E, HttpResponse>) -> Self
+    where
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    {
+        if let Some(answer) = error.as_service_error() {
+            let status = error.raw_response().map(|response| response.status().as_u16());
+            return Self::answered(operation, answer, status, error.request_id());
+        }
+        Self::unanswered(operation, error)
+    }
+
+    /// The error of a call that was answered `returnValue: false` with HTTP 200, which is a failure (ram.md §1.2).
+    pub fn returned_false(operation: &'static str) -> Self {
+        Self::plain(operation, "AWS answered returnValue: false".to_owned(), Disposition::Retry)
+    }
+
+    /// The error of a listing that does not end.
+    pub fn endless(operation: &'static str, what: &str) -> Self {
+        Self::plain(operation, format!("the listing is incomplete: {what}"), Disposition::Retry)
+    }
+
+    /// The error of a call that our own deadline ended.
+    pub fn timed_out(operation: &'static str, after: Duration) -> Self {
+        let message = format!("no answer within {} s", after.as_secs());
+        Self::plain(operation, message, without_answer(operation))
+    }
+
+    /// The error of a write that our own fence kept from being sent.
+    pub fn refused(operation: &'static str, refusal: Refusal) -> Self {
+        Self::plain(operation, format!("not sent: {refusal}"), Disposition::Refused(refusal))
+    }
+
+    /// The error of an answer that cannot be.
+    pub fn unexpected(operation: &'static str, what: String) -> Self {
+        Self::plain(operation, what, Disposition::Retry)
+    }
+
+    fn plain(operation: &'static str, message: String, disposition: Disposition) -> Self {
+        Self { operation, code: None, message, request_id: None, disposition }
+    }
+
+    fn answered(
+        operation: &'static str,
+        answer: &impl ProvideErrorMetadata,
+        status: Option<u16>,
+        request_id: Option<&str>,
+    ) -> Self {
+        let code = answer.code().unwrap_or_default();
+        let message = answer.message().unwrap_or("AWS gave no message");
+        Self {
+            operation,
+            code: answer.code().map(str::to_owned),
+            message: message.to_owned(),
+            request_id: request_id.map(str::to_owned),
+            disposition: classify(operation, code, message, status),
+        }
+    }
+
+    fn unanswered(operation: &'static str, error: &(dyn Error + 'static)) -> Self {
+        for cause in causes(error) {
+            if let Some(refused) = cause.downcast_ref::<Refused>() {
+                return Self::from_refused(operation, refused);
+            }
+            if let Some(refused) = cause.downcast_ref::<AssumeRoleError>() {
+                return Self::answered("AssumeRole", refused, None, None);
+            }
+            if let Some(refused) = cause.downcast_ref::<AssumeRoleWithWebIdentityError>() {
+                return Self::answered("AssumeRoleWithWebIdentity", refused, None, None);
+            }
+        }
+        let message = causes(error).map(ToString::to_string).collect::<Vec<_>>().join(": ");
+        let disposition = if causes(error).any(<dyn Error>::is::<CredentialsError>) {
+            Disposition::Credentials
+        } else if NO_SUCH_HOST.iter().any(|text| message.contains(text)) {
+            Disposition::RegionDisabled
+        } else if causes(error).any(never_connected) {
+            Disposition::Retry
+        } else {
+            without_answer(operation)
+        };
+        Self::plain(operation, message, disposition)
+    }
+
+    fn from_refused(operation: &'static str, refused: &Refused) -> Self {
+        if refused.earlier_attempts == 0 {
+            return Self::refused(operation, refused.refusal.clone());
+        }
+        let message =
+            format!("sent {} times without a good answer, then {refused}", refused.earlier_attempts);
+        Self::plain(operation, message, Disposition::OutcomeUnknown)
+    }
+}
+
+/// AWS's own text first, then what to do.
+impl fmt::Display for AwsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.operation)?;
+        if let Some(code) = &self.code {
+            write!(f, "{code}: ")?;
+        }
+        f.write_str(&self.message)?;
+        if let Some(id) = &self.request_id {
+            write!(f, " (request {id})")?;
+        }
+        match self.disposition.advice() {
+            "" => Ok(()),
+            advice => write!(f, ". {advice}"),
+        }
+    }
+}
+
+impl Error for AwsError {}
+
+/// How resolvers say that a name does not exist, as opposed to not being resolvable just now: an endpoint of a region
+/// that is not there [X].
+const NO_SUCH_HOST: [&str; 4] = [
+    "Name or service not known",
+    "No address associated with hostname",
+    "Name does not resolve",
+    "nodename nor servname provided",
+];
+
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |cause: &&'a (dyn Error + 'static)| (*cause).source())
+}
+
+fn never_connected(cause: &(dyn Error + 'static)) -> bool {
+    cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+}
+
+fn without_answer(operation: &str) -> Disposition {
+    if is_read(operation) { Disposition::Retry } else { Disposition::OutcomeUnknown }
+}
+
+/// The table: operation, code, text and HTTP status of AWS's answer to what it means. Texts decide before codes, since
+/// RAM gives the same text under several codes (T25).
+pub fn classify(operation: &str, code: &str, message: &str, status: Option<u16>) -> Disposition {
+    let code = code.strip_suffix("Exception").unwrap_or(code);
+    by_text(code, message)
+        .or_else(|| by_operation(operation, code))
+        .or_else(|| by_code(code))
+        .unwrap_or_else(|| by_status(status))
+}
+
+fn by_text(code: &str, message: &str) -> Option<Disposition> {
+    let says = |text: &str| message.contains(text);
+    let found = if says("can only be shared within your AWS Organization") {
+        Disposition::Wait(Wait::OrganizationOnboarding)
+    } else if code == "UnknownResource"
+        && says("could not be found")
+        && (says("Organization o-") || says("OrganizationalUnit"))
+    {
+        Disposition::UserMustAct(Remedy::EnableOrganizationSharing)
+    } else if says("is not in your AWS organization") {
+        Disposition::UserMustAct(Remedy::DeclareOutside)
+    } else if says("Principal ID") && says("malformed") {
+        Disposition::UserMustAct(Remedy::CorrectPrincipal)
+    } else if code == "InvalidParameter" && says("already been disassociated") {
+        Disposition::AlreadyDone
+    } else if says("account is suspended") || says("account is currently blocked") {
+        Disposition::AccountSuspended
+    } else {
+        return None;
+    };
+    Some(found)
+}
+
+fn by_operation(operation: &str, code: &str) -> Option<Disposition> {
+    match (operation, code) {
+        ("DeleteResourceShare", "UnknownResource") => Some(Disposition::AlreadyDone),
+        // Before the region of a cell is called, its credentials have been proven: there these codes mean the region.
+        (
+            "AssumeRole" | "AssumeRoleWithWebIdentity" | "GetCallerIdentity",
+            "UnrecognizedClient"
+            | "InvalidClientTokenId"
+            | "AuthFailure"
+            | "InvalidIdentityToken"
+            | "IDPRejectedClaim",
+        ) => Some(Disposition::Credentials),
+        _ => None,
+    }
+}
+
+fn by_code(code: &str) -> Option<Disposition> {
+    let found = match code {
+        "Throttling"
+        | "Throttled"
+        | "RequestThrottled"
+        | "TooManyRequests"
+        | "RequestLimitExceeded"
+        | "SlowDown"
+        | "PriorRequestNotComplete"
+        | "BandwidthLimitExceeded" => Disposition::Throttled,
+        "InvalidStateTransition" => Disposition::Wait(Wait::InFlight),
+        "ConcurrentModification" | "PolicyChangesInProgress" | "FinalizingOrganization" => {
+            Disposition::Wait(Wait::OrganizationBusy)
+        }
+        "UnknownResource" | "ResourceArnNotFound" | "ResourceShareInvitationArnNotFound" => {
+            Disposition::Replan(Replan::UnknownResource)
+        }
+        "IdempotentParameterMismatch" => Disposition::Replan(Replan::TokenUsed),
+        "ResourceShareInvitationAlreadyAccepted"
+        | "PolicyTypeAlreadyEnabled"
+        | "DuplicatePolicyAttachment"
+        | "PolicyNotAttached" => Disposition::AlreadyDone,
+        "AccessDenied"
+        | "AccessDeniedForDependency"
+        | "UnauthorizedOperation"
+        | "Unauthorized"
+        | "Forbidden" => Disposition::Denied,
+        "ExpiredToken"
+        | "RequestExpired"
+        | "SignatureDoesNotMatch"
+        | "InvalidSignature"
+        | "RequestTimeTooSkewed"
+        | "IncompleteSignature"
+        | "MissingAuthenticationToken" => Disposition::Credentials,
+        "OptInRequired"
+        | "RegionDisabled"
+        | "UnrecognizedClient"
+        | "InvalidClientTokenId"
+        | "AuthFailure" => Disposition::RegionDisabled,
+        "Blocked" | "AccountProblem" | "AccountSuspended" => Disposition::AccountSuspended,
+        "InvalidNextToken"
+        | "ServerInternal"
+        | "ServiceUnavailable"
+        | "Service"
+        | "InternalFailure"
+        | "InternalError"
+        | "RequestTimeout"
+        | "IDPCommunicationError" => Disposition::Retry,
+        _ => Disposition::UserMustAct(remedy(code)?),
+    };
+    Some(found)
+}
+
+fn remedy(code: &str) -> Option<Remedy> {
+    let found = match code {
+        "TagPolicyViolation" | "TagLimitExceeded" => Remedy::CorrectTags,
+        "ConstraintViolation" | "PolicyTypeNotEnabled" | "PolicyTypeNotAvailableForOrganization" => {
+            Remedy::KeepOrganizationRule
+        }
+        "AWSOrganizationsNotInUse" => Remedy::JoinOrganization,
+        "UnsupportedAPIEndpoint" => Remedy::UseAnotherEndpoint,
+        "OperationNotPermitted" => Remedy::SeeWhatIsPermitted,
+        "ResourceShareInvitationExpired" | "ResourceShareInvitationAlreadyRejected" => Remedy::InviteAgain,
+        "MalformedArn"
+        | "InvalidParameter"
+        | "MissingRequiredParameter"
+        | "InvalidResourceType"
+        | "InvalidClientToken"
+        | "InvalidMaxResults"
+        | "InvalidInput"
+        | "ValidationError"
+        | "Validation"
+        | "InvalidPolicy"
+        | "MalformedPolicyTemplate"
+        | "UnmatchedPolicyPermission" => Remedy::CorrectRequest,
+        quota if quota.ends_with("LimitExceeded") || quota == "ServiceQuotaExceeded" => Remedy::RaiseQuota,
+        _ => return None,
+    };
+    Some(found)
+}
+
+fn by_status(status: Option<u16>) -> Disposition {
+    match status {
+        Some(429) => Disposition::Throttled,
+        Some(401 | 403) => Disposition::Denied,
+        Some(400..=499) => Disposition::UserMustAct(Remedy::CorrectRequest),
+        _ => Disposition::Retry,
+    }
+}

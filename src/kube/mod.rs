@@ -1,0 +1,3 @@
+//! How the cluster is reached.
+
+pub mod lease;
