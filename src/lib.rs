@@ -1,2 +1,3 @@
 //! Sharekeeper.
 pub mod api;
+pub mod cli;

@@ -5,11 +5,12 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{account_set::Access, installation::RemovalWindow};
+use super::{account_set::Access, formats, installation::RemovalWindow};
 
 /// One governed account and region. Made by the controller from AccountSets; nobody edits it, but people annotate it with `sharekeeper.dev/approve`.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[kube(
+    validation = Rule::new("self.metadata.name == self.spec.account + '.' + self.spec.region").message("metadata.name: must be <account>.<region> of the spec; AccountRegions are made by the controller, write an AccountSet instead"),
     group = "sharekeeper.dev",
     version = "v1alpha1",
     kind = "AccountRegion",
@@ -75,13 +76,16 @@ use super::{account_set::Access, installation::RemovalWindow};
         priority = 1
     )
 )]
+#[x_kube(validation = Rule::new(r"self == oldSelf").message("spec: immutable; AccountRegions are made by the controller, change the AccountSet instead"))]
 #[serde(rename_all = "camelCase")]
 pub struct AccountRegionSpec {
     /// The account's 12 digits. Immutable.
     #[schemars(length(min = 1, max = 12))]
+    #[x_kube(validation = Rule::new(formats::ACCOUNT_ID).message("account: write the account's 12 digits, in quotes"))]
     pub account: String,
     /// The region's code. Immutable.
     #[schemars(length(min = 1, max = 25))]
+    #[x_kube(validation = Rule::new(formats::REGION).message("region: write a region code, such as eu-west-1"))]
     pub region: String,
 }
 

@@ -12,6 +12,7 @@ use super::{budget::Budget, formats, pin::Pin, share::TagValue};
 /// Accounts and regions that are governed.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[kube(
+    validation = Rule::new("!has(self.spec.exclude) || !has(self.spec.exclude.accountSets) || !(self.metadata.name in self.spec.exclude.accountSets)").message("exclude.accountSets: the set excludes itself; remove its own name"),
     group = "sharekeeper.dev",
     version = "v1alpha1",
     kind = "AccountSet",
@@ -56,6 +57,9 @@ use super::{budget::Budget, formats, pin::Pin, share::TagValue};
         priority = 1
     )
 )]
+#[x_kube(validation = Rule::new(r"(has(self.accounts) && self.accounts.size() > 0) || (has(self.organizationalUnits) && self.organizationalUnits.size() > 0)").message("accounts, organizationalUnits: name at least one account or OU; to govern nothing any more delete the AccountSet"))]
+#[x_kube(validation = Rule::new(r"has(self.organization) || (!(has(self.organizationalUnits) && self.organizationalUnits.size() > 0) && (!has(self.accounts) || self.accounts.all(a, !has(a.name))))").message("organization: required to name accounts or OUs; without one write accounts by id alone").field_path(".organization"))]
+#[x_kube(validation = Rule::new(r"has(self.organization) || !has(self.exclude) || (!(has(self.exclude.organizationalUnits) && self.exclude.organizationalUnits.size() > 0) && (!has(self.exclude.accounts) || self.exclude.accounts.all(a, !has(a.name))))").message("organization: required to exclude accounts by name, or OUs; without one write accounts by id alone").field_path(".organization"))]
 #[serde(rename_all = "camelCase")]
 pub struct AccountSetSpec {
     /// How far changes in AWS go: `Report` writes nothing; `AddOnly` grants and removes nothing; `Enforce` does both. Required: there is no default.
@@ -75,6 +79,7 @@ pub struct AccountSetSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100), inner(length(min = 1, max = formats::OU_PATH_MAX)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
+    #[x_kube(validation = Rule::new(formats::ORGANIZATIONAL_UNITS).message("organizationalUnits: write a path of names from Root on, such as Root/Workloads/Prod, or an id such as ou-ab12-cdef3456"))]
     pub organizational_units: Vec<String>,
     /// What to leave out of the above.
     #[serde(default, skip_serializing_if = "Exclusions::is_empty")]
@@ -82,6 +87,7 @@ pub struct AccountSetSpec {
     /// The regions governed in each account: 1 to 40.
     #[schemars(length(min = 1, max = 40), inner(length(min = 1, max = 25)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
+    #[x_kube(validation = Rule::new(formats::REGIONS).message("regions: write region codes, such as eu-west-1"))]
     pub regions: Vec<String>,
     /// The role assumed in each account. Unset: the controller's own identity, and only its own account can be governed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -99,6 +105,7 @@ pub struct AccountSetSpec {
     /// is Report it is at least `1h`.
     #[serde(default = "default_interval")]
     #[schemars(length(min = 2, max = 24))]
+    #[x_kube(validation = Rule::new(formats::INTERVAL).message("interval: write 1m to 24h in hours, minutes and seconds, such as 10m"))]
     pub interval: String,
     /// Stops all changes in these accounts except the end of `until` and what policy takes away. Default false.
     #[serde(default)]
@@ -131,17 +138,20 @@ pub enum DriftMode {
 }
 
 /// An account, by exactly one of its id and its name.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, KubeSchema)]
+#[x_kube(validation = Rule::new(r"has(self.id) != has(self.name)").message("each account is exactly one of id and name; make one entry for each"))]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-kubernetes-map-type" = "atomic"))]
 pub struct AccountRef {
     /// The account's 12 digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 12))]
+    #[x_kube(validation = Rule::new(formats::ACCOUNT_ID).message("id: write the account's 12 digits, in quotes"))]
     pub id: Option<String>,
     /// The account's name in the organization; it is kept with the id it first meant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = formats::ACCOUNT_NAME_MAX))]
+    #[x_kube(validation = Rule::new(r"!self.matches('^[0-9]+$|^ | $')").message("name: write the account's name as the organization has it, without spaces at its ends; digits alone go into id"))]
     pub name: Option<String>,
 }
 
@@ -158,6 +168,7 @@ pub struct Exclusions {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100), inner(length(min = 1, max = formats::OU_PATH_MAX)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
+    #[x_kube(validation = Rule::new(formats::ORGANIZATIONAL_UNITS).message("exclude.organizationalUnits: write a path of names from Root on, such as Root/Workloads/Prod, or an id such as ou-ab12-cdef3456"))]
     pub organizational_units: Vec<String>,
     /// Names of other AccountSets: what they select is left to them; at most 50.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -193,7 +204,7 @@ pub struct Undeclared {
     /// `Report` shows it; `Revoke` removes its principals and keeps the share; `Delete` deletes it. Default `Report`.
     pub action: UndeclaredAction,
     /// How long after it was first confirmed something undeclared is left alone, such as `24h`. Default `24h`.
-    #[schemars(length(min = 2, max = 24), regex(pattern = formats::DURATION))]
+    #[schemars(length(min = 2, max = 24), extend("x-kubernetes-validations" = [formats::rule(formats::DURATION, "gracePeriod: write days, hours, minutes and seconds in this order, such as 24h or 3d")]))]
     pub grace_period: String,
     /// For which findings UndeclaredShare objects are made: `External` for those that let somebody outside the organization in, `All` for all; always for
     /// pending removals, decisions and what was released. Default `External`.
@@ -238,12 +249,14 @@ pub enum UndeclaredObjects {
 }
 
 /// Something undeclared that is meant to be there, by exactly one of `name`, `tags` and `arn`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(validation = Rule::new(r"[has(self.name), has(self.tags), has(self.arn)].filter(x, x).size() == 1").message("each ignore rule has exactly one of name, tags, arn; make one rule for each"))]
 #[serde(rename_all = "camelCase")]
 pub struct IgnoreRule {
     /// The share's name; `*` stands for any characters, as in `LakeFormation*`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 255))]
+    #[x_kube(validation = Rule::new(r"!self.matches('^[*]+$')").message("name: * alone would ignore everything; name what is meant"))]
     pub name: Option<String>,
     /// Tags that the share must all have, 1 to 20.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -252,6 +265,8 @@ pub struct IgnoreRule {
     /// The exact ARN, without wildcards. Only this leaves grants to outside the organization or to everybody alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = formats::ARN_MAX))]
+    #[x_kube(validation = Rule::new(formats::NO_WILDCARD).message("arn: write one exact ARN; the wildcards * and ? are not taken here"))]
+    #[x_kube(validation = Rule::new(formats::ARN).message("arn: write a full ARN, such as arn:aws:ram:eu-west-1:111122223333:resource-share/0a1b"))]
     pub arn: Option<String>,
     /// Why it is meant to be there. Required.
     #[schemars(length(min = 1, max = 256))]

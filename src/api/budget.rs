@@ -20,7 +20,7 @@ pub struct Budget {
     #[schemars(range(min = 0, max = 1_000_000))]
     pub min_existing: i32,
     /// Length of the window, such as `1h`. Default `1h`.
-    #[schemars(length(min = 2, max = 24), regex(pattern = formats::DURATION))]
+    #[schemars(length(min = 2, max = 24), extend("x-kubernetes-validations" = [formats::rule(formats::DURATION_ABOVE_ZERO, "window: write days, hours, minutes and seconds in this order, above zero, such as 1h or 1d12h")]))]
     pub window: String,
 }
 

@@ -10,6 +10,7 @@ use super::{budget::Budget, formats};
 /// This installation of sharekeeper. There is exactly one, named `sharekeeper`. Absent or unreadable means halted: nothing is written to AWS.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[kube(
+    validation = Rule::new("self.metadata.name == 'sharekeeper'").message("metadata.name: there is exactly one Installation; name it sharekeeper"),
     group = "sharekeeper.dev",
     version = "v1alpha1",
     kind = "Installation",
@@ -52,11 +53,14 @@ use super::{budget::Budget, formats};
         priority = 1
     )
 )]
+#[x_kube(validation = Rule::new(r"!has(self.peers) || !(self.id in self.peers)").message("peers: this installation's own id stands among them; remove it").field_path(".peers"))]
 #[serde(rename_all = "camelCase")]
 pub struct InstallationSpec {
     /// Who this installation is, in the mark on everything it makes in AWS: 1 to 63 characters `a-z`, `0-9`, `-`. Keep it when the cluster is
     /// rebuilt: with another id everything made so far belongs to somebody else. Immutable.
     #[schemars(length(min = 1, max = 63))]
+    #[x_kube(validation = Rule::new(formats::INSTALLATION_ID).message("id: write a to z, 0 to 9 and - alone, beginning and ending with a letter or digit"))]
+    #[x_kube(validation = Rule::new(r"self == oldSelf").message("id: immutable, since everything made so far bears it; to start over under another id delete the Installation and make a new one"))]
     pub id: String,
     /// Ids of other installations in the same accounts, at most 50. What bears their mark is theirs and is never removed; an id that is not here
     /// is Foreign.

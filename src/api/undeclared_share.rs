@@ -10,6 +10,7 @@ use super::formats;
 /// What people decide about something in AWS that nobody declared. Made by the controller with an empty spec.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[kube(
+    validation = Rule::new("self.metadata.name.matches('^[0-9]{12}[.][a-z0-9-]+[.][a-z0-9]+$')").message("metadata.name: UndeclaredShares are made by the controller as <account>.<region>.<hash>; write decisions into those that are there"),
     group = "sharekeeper.dev",
     version = "v1alpha1",
     kind = "UndeclaredShare",
@@ -49,6 +50,10 @@ use super::formats;
     printcolumn(name = "Decision", type_ = "string", json_path = ".spec.decision", priority = 1),
     printcolumn(name = "Id", type_ = "string", json_path = ".status.id", priority = 1)
 )]
+#[x_kube(validation = Rule::new(r"!has(self.decision) || self.decision == '' || has(self.evidence)").message("evidence: required with a decision; copy status.evidence of the grants you have looked at").field_path(".evidence"))]
+#[x_kube(validation = Rule::new(r"!(has(self.decision) && self.decision == 'Adopt') || has(self.__for__)").message("for: required with decision Adopt; write namespace and name of the Share that may adopt it"))]
+#[x_kube(validation = Rule::new(r"!has(self.__for__) || (has(self.decision) && self.decision == 'Adopt')").message("for: only decision Adopt takes it; remove it or set the decision"))]
+#[x_kube(validation = Rule::new(r"!(has(self.force) && self.force) || (has(self.decision) && self.decision == 'Adopt')").message("force: only decision Adopt takes it; remove it or set the decision").field_path(".force"))]
 #[serde(rename_all = "camelCase")]
 pub struct UndeclaredShareSpec {
     /// What to do with it: empty leaves it to the AccountSet's `undeclared.action`; `Keep` leaves it alone; `Remove` removes it without waiting for the grace
