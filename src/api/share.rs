@@ -167,7 +167,7 @@ pub struct Target {
     /// An account inside the organization: its 12 digits or its name. A name is kept with the id it first meant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = formats::ACCOUNT_NAME_MAX))]
-    #[x_kube(validation = Rule::new(formats::ACCOUNT).message("account: write the account's 12 digits, or its name as the organization has it, without spaces at its ends"))]
+    #[x_kube(validation = Rule::new(formats::ACCOUNT).message("target account: write the account's 12 digits, or its name as the organization has it, without spaces at its ends"))]
     pub account: Option<String>,
     /// The ARN of an IAM role or user inside the organization, where the resource type takes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
