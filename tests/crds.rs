@@ -1,4 +1,12 @@
-//! The definitions of the custom resources: `crds/` is what the code says, and each rule takes what it should and refuses what it should.
+//! The definitions of the custom resources: `crds/` is what the code says, and each rule takes what it should
+//! and refuses what it should.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests fail as tests do"
+)]
 
 mod cel;
 #[path = "cel/schema.rs"]
@@ -7,7 +15,7 @@ mod schema;
 use std::{collections::BTreeMap, env, fs, path::Path};
 
 use cel::Case;
-use kube::core::cel::{Validator, apply_defaults};
+use kube::core::cel::{ValidationErrors, Validator, apply_defaults};
 use schema::Weight;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -31,7 +39,7 @@ fn verdict(schema: &Value, case: &Case) -> Vec<String> {
         let old = case.old.as_ref().map(stored);
         let broken = Validator::new().validate(schema, &object, old.as_ref());
         texts.extend(
-            broken.err().into_iter().flat_map(|errors| errors.into_vec()).map(|error| error.to_string()),
+            broken.err().into_iter().flat_map(ValidationErrors::into_vec).map(|error| error.to_string()),
         );
     }
     texts
@@ -40,17 +48,17 @@ fn verdict(schema: &Value, case: &Case) -> Vec<String> {
 /// A rule with the path of the schema that it stands at.
 struct Rule {
     path: Vec<String>,
-    rule: String,
+    text: String,
     message: String,
 }
 
 fn rules(schema: &Value, path: &[String], found: &mut Vec<Rule>) {
     for rule in schema["x-kubernetes-validations"].as_array().into_iter().flatten() {
         let text = |word: &str| rule[word].as_str().unwrap_or_default().to_owned();
-        found.push(Rule { path: path.to_vec(), rule: text("rule"), message: text("message") });
+        found.push(Rule { path: path.to_vec(), text: text("rule"), message: text("message") });
     }
     for (name, part) in schema["properties"].as_object().into_iter().flatten() {
-        rules(part, &[path, &[name.clone()]].concat(), found);
+        rules(part, &[path, std::slice::from_ref(name)].concat(), found);
     }
     if schema["items"].is_object() {
         rules(&schema["items"], &[path, &["[]".to_owned()]].concat(), found);
@@ -126,7 +134,9 @@ fn the_folder_is_what_the_code_says() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("crds");
     let files: BTreeMap<_, _> = cli::crds::files().unwrap().into_iter().collect();
     if env::var_os("UPDATE_CRDS").is_some() {
-        files.iter().for_each(|(name, text)| fs::write(folder.join(name), text).unwrap());
+        for (name, text) in &files {
+            fs::write(folder.join(name), text).unwrap();
+        }
     }
     let there = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
     let there: BTreeMap<_, _> = there
@@ -180,9 +190,9 @@ fn every_rule_has_a_case_that_it_takes_and_one_that_it_refuses() {
     let cases = cel::load();
     let mut missing = Vec::new();
     for (kind, schema) in schemas() {
-        for Rule { path, rule, message } in rules_of(&schema) {
+        for Rule { path, text, message } in rules_of(&schema) {
             let cases: Vec<_> = cases.iter().filter(|case| case.kind == kind).collect();
-            let transition = rule.contains("oldSelf");
+            let transition = text.contains("oldSelf");
             let asked = |case: &Case| {
                 reaches(&case.object, &path)
                     && (!transition || case.old.as_ref().is_some_and(|old| reaches(old, &path)))
@@ -205,10 +215,10 @@ fn every_rule_has_a_case_that_it_takes_and_one_that_it_refuses() {
 fn no_two_rules_of_a_kind_share_a_message_and_each_names_field_and_remedy() {
     for (kind, schema) in schemas() {
         let mut seen = BTreeMap::new();
-        for Rule { path, rule, message } in rules_of(&schema) {
+        for Rule { path, text, message } in rules_of(&schema) {
             assert!(message.len() > 20 && message.contains([';', ':']), "{kind} {path:?}: {message}");
-            let former = seen.insert(message.clone(), rule.clone()).unwrap_or_else(|| rule.clone());
-            assert_eq!(former, rule, "{kind}: two rules say `{message}`");
+            let former = seen.insert(message.clone(), text.clone()).unwrap_or_else(|| text.clone());
+            assert_eq!(former, text, "{kind}: two rules say `{message}`");
         }
     }
 }

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{account_set::Access, formats, installation::RemovalWindow};
 
-/// One governed account and region. Made by the controller from AccountSets; nobody edits it, but people annotate it with `sharekeeper.dev/approve`.
+/// One governed account and region. Made by the controller from AccountSets; nobody edits it, but people
+/// annotate it with `sharekeeper.dev/approve`.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[kube(
     validation = Rule::new("self.metadata.name == self.spec.account + '.' + self.spec.region").message("metadata.name: must be <account>.<region> of the spec; AccountRegions are made by the controller, write an AccountSet instead"),
@@ -96,8 +97,9 @@ pub struct AccountRegionStatus {
     /// The generation of the spec that this status speaks of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// `Ready`: observed, and every Share in force or refused. `Observed`: the last full read was complete; else since when nothing is known, and why.
-    /// `RemovalsHeld`: removals wait for a person. `Halted`: no write is made.
+    /// `Ready`: observed, and every Share in force or refused. `Observed`: the last full read was complete;
+    /// else since when nothing is known, and why. `RemovalsHeld`: removals wait for a person. `Halted`: no
+    /// write is made.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
@@ -202,7 +204,8 @@ pub struct CellCounts {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Held {
-    /// Digest of exactly these removals: annotation `sharekeeper.dev/approve` with this value releases them, once.
+    /// Digest of exactly these removals: annotation `sharekeeper.dev/approve` with this value releases them,
+    /// once.
     pub digest: String,
     /// Number of the removals.
     pub removals: i32,

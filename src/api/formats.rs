@@ -1,4 +1,5 @@
-//! Formats and limits that several kinds share: patterns where the apiserver's own message is clear enough, CEL where the message must say what to write.
+//! Formats and limits that several kinds share: patterns where the apiserver's own message is clear enough,
+//! CEL where the message must say what to write.
 //!
 //! Patterns keep to what Go's RE2 and Rust's `regex` read alike.
 

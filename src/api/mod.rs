@@ -1,9 +1,11 @@
-//! Floor 1: the custom resources of `sharekeeper.dev/v1alpha1`, one file a kind: data, schema, rules, printer columns.
+//! Floor 1: the custom resources of `sharekeeper.dev/v1alpha1`, one file a kind: data, schema, rules, printer
+//! columns.
 //!
-//! Who writes what: the security team [`SharingPolicy`], [`Organization`] and [`Installation`]; the platform team [`AccountSet`]; any team
-//! [`Share`]; the controller [`AccountRegion`] and [`UndeclaredShare`].
+//! Who writes what: the security team [`SharingPolicy`], [`Organization`] and [`Installation`]; the platform
+//! team [`AccountSet`]; any team [`Share`]; the controller [`AccountRegion`] and [`UndeclaredShare`].
 
 #![expect(unreachable_pub, reason = "KubeSchema copies each struct, with its `pub`, into a function body")]
+#![expect(clippy::duplicated_attributes, reason = "each printcolumn has its own `type_` and `priority`")]
 
 use std::collections::BTreeMap;
 
@@ -14,6 +16,7 @@ use kube::CustomResourceExt;
 
 pub mod account_region;
 pub mod account_set;
+pub mod annotations;
 pub mod budget;
 pub mod conditions;
 pub mod duration;
@@ -55,8 +58,9 @@ pub const KINDS: [&str; 7] = [
 
 /// All kinds' definitions as they are installed, in the order of [`KINDS`].
 ///
-/// They are the derived ones with three things taken out: `nullable`, so that the apiserver drops a `null` in a manifest before it applies defaults and
-/// rules, and no rule has to tell an empty member from an absent one; defaults in status, which the controller alone writes; line breaks in descriptions.
+/// They are the derived ones with three things taken out: `nullable`, so that the apiserver drops a `null` in
+/// a manifest before it applies defaults and rules, and no rule has to tell an empty member from an absent
+/// one; defaults in status, which the controller alone writes; line breaks in descriptions.
 pub fn crds() -> Vec<CustomResourceDefinition> {
     let mut crds = vec![
         Installation::crd(),

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{formats, pin::Pin};
 
-/// What Shares in the named namespaces may share, from whose accounts, with whom. Policies add up; what none allows is refused.
+/// What Shares in the named namespaces may share, from whose accounts, with whom. Policies add up; what none
+/// allows is refused.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[kube(
     group = "sharekeeper.dev",
@@ -75,7 +76,8 @@ pub struct Owners {
     #[x_kube(merge_strategy = ListMerge::Set)]
     #[x_kube(validation = Rule::new(formats::ACCOUNTS).message("owners.accounts: write 12 digits or names as the organization has them; wildcards are not understood"))]
     pub accounts: Vec<String>,
-    /// Organizational units by path of names from `Root` on, or by id `ou-…`, with everything below them; at most 100.
+    /// Organizational units by path of names from `Root` on, or by id `ou-…`, with everything below them; at
+    /// most 100.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100), inner(length(min = 1, max = formats::OU_PATH_MAX)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
@@ -88,7 +90,8 @@ pub struct Owners {
     pub account_sets: Vec<String>,
 }
 
-/// What may be shared with whom. A grant needs its resource and its target and its permission allowed by the same policy.
+/// What may be shared with whom. A grant needs its resource and its target and its permission allowed by the
+/// same policy.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Allow {
@@ -97,7 +100,8 @@ pub struct Allow {
     #[x_kube(validation = Rule::new(formats::RESOURCE_TYPES).message("resourceTypes: write types as RAM does, such as ec2:Subnet; wildcards are not taken"))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub resource_types: Vec<String>,
-    /// ARNs that narrow this further, at most 100; `*` and `?` are wildcards, but never in the account. Unset: every resource of the types.
+    /// ARNs that narrow this further, at most 100; `*` and `?` are wildcards, but never in the account.
+    /// Unset: every resource of the types.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100), inner(length(min = 1, max = 512)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
@@ -106,8 +110,8 @@ pub struct Allow {
     /// Whether the whole organization may be a target. Default false.
     #[serde(default)]
     pub organization: bool,
-    /// Organizational units that may be targets, with every OU and account below them, by the real tree; at most 100. Paths of names from `Root` on,
-    /// or ids `ou-…`.
+    /// Organizational units that may be targets, with every OU and account below them, by the real tree; at
+    /// most 100. Paths of names from `Root` on, or ids `ou-…`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100), inner(length(min = 1, max = formats::OU_PATH_MAX)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
@@ -119,12 +123,14 @@ pub struct Allow {
     #[x_kube(merge_strategy = ListMerge::Set)]
     #[x_kube(validation = Rule::new(formats::ACCOUNTS).message("allow.accounts: write 12 digits or names as the organization has them; wildcards are not understood"))]
     pub accounts: Vec<String>,
-    /// Kinds of target beyond organization, OU and account: `role`, `user`, `service`. A role or user must be in an account allowed above.
+    /// Kinds of target beyond organization, OU and account: `role`, `user`, `service`. A role or user must be
+    /// in an account allowed above.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 3))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub principals: Vec<PrincipalKind>,
-    /// RAM permissions by name or ARN, at most 100, beyond each type's AWS default permission and read access.
+    /// RAM permissions by name or ARN, at most 100, beyond each type's AWS default permission and read
+    /// access.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100), inner(length(min = 1, max = 512)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
@@ -154,7 +160,8 @@ pub enum PrincipalKind {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct External {
-    /// Accounts outside the organization by 12 digits, 1 to 100; for their roles and users `principals` must allow the kind too.
+    /// Accounts outside the organization by 12 digits, 1 to 100; for their roles and users `principals` must
+    /// allow the kind too.
     #[schemars(length(min = 1, max = 100), inner(length(min = 1, max = 12)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     #[x_kube(validation = Rule::new(formats::ACCOUNT_IDS).message("external.accounts: write 12 digits each, in quotes; names and wildcards are not taken"))]
@@ -162,7 +169,8 @@ pub struct External {
     /// How long such a target may last at most, counted from when it was first declared, such as `90d`.
     #[schemars(length(min = 2, max = 24), extend("x-kubernetes-validations" = [formats::rule(formats::DURATION_ABOVE_ZERO, "maxDuration: write days, hours, minutes and seconds in this order, above zero, such as 90d")]))]
     pub max_duration: String,
-    /// Whether moving `until` further counts as declared anew. Default false: `maxDuration` from the first declaration is the end.
+    /// Whether moving `until` further counts as declared anew. Default false: `maxDuration` from the first
+    /// declaration is the end.
     #[serde(default)]
     pub renewable: bool,
 }

@@ -12,7 +12,7 @@ pub struct RenderError {
 
 /// All definitions in one stream of documents, as `kubectl apply --server-side -f -` takes them.
 pub fn render() -> Result<String, RenderError> {
-    Ok(files()?.into_iter().map(|(_, text)| format!("---\n{text}")).collect())
+    Ok(files()?.into_iter().flat_map(|(_, text)| ["---\n".to_owned(), text]).collect())
 }
 
 /// File name and text of each kind's definition, as they stand in `crds/`.

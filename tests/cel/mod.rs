@@ -1,7 +1,12 @@
-//! The accept and reject cases of each kind's schema and rules, as data: run in process by `tests/crds.rs`, and on a real apiserver.
+//! The accept and reject cases of each kind's schema and rules, as data: run in process by `tests/crds.rs`,
+//! and on a real apiserver.
 //!
-//! A file holds a whole object, `base`, and `cases`. A case's `object` (and `old`, for an update) is a merge patch (RFC 7386) onto `base`; `expect` is
-//! `accept` or a part of the message that refuses it. `{$repeat: N, item: X}` stands for a list of N times X, with `$i` counting from 0.
+//! A file holds a whole object, `base`, and `cases`. A case's `object` (and `old`, for an update) is a merge
+//! patch (RFC 7386) onto `base`; `expect` is `accept` or a part of the message that refuses it. `{$repeat: N,
+//! item: X}` stands for a list of N times X, with `$i` counting from 0.
+//!
+//! A case whose object has a `status` is about that: on an apiserver the object is created first and then
+//! written to its status subresource.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
