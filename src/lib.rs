@@ -21,6 +21,7 @@
 
 pub mod api;
 pub mod aws;
+pub mod cli;
 pub mod kube;
 pub mod mechanism;
 pub mod model;

@@ -5,11 +5,13 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{account_set::Access, installation::RemovalWindow};
+use super::{account_set::Access, formats, installation::RemovalWindow};
 
-/// One governed account and region. Made by the controller from AccountSets; nobody edits it, but people annotate it with `sharekeeper.dev/approve`.
+/// One governed account and region. Made by the controller from AccountSets; nobody edits it, but people
+/// annotate it with `sharekeeper.dev/approve`.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[kube(
+    validation = Rule::new("self.metadata.name == self.spec.account + '.' + self.spec.region").message("metadata.name: must be <account>.<region> of the spec; AccountRegions are made by the controller, write an AccountSet instead"),
     group = "sharekeeper.dev",
     version = "v1alpha1",
     kind = "AccountRegion",
@@ -75,13 +77,16 @@ use super::{account_set::Access, installation::RemovalWindow};
         priority = 1
     )
 )]
+#[x_kube(validation = Rule::new(r"self == oldSelf").message("spec: immutable; AccountRegions are made by the controller, change the AccountSet instead"))]
 #[serde(rename_all = "camelCase")]
 pub struct AccountRegionSpec {
     /// The account's 12 digits. Immutable.
     #[schemars(length(min = 1, max = 12))]
+    #[x_kube(validation = Rule::new(formats::ACCOUNT_ID).message("account: write the account's 12 digits, in quotes"))]
     pub account: String,
     /// The region's code. Immutable.
     #[schemars(length(min = 1, max = 25))]
+    #[x_kube(validation = Rule::new(formats::REGION).message("region: write a region code, such as eu-west-1"))]
     pub region: String,
 }
 
@@ -92,8 +97,9 @@ pub struct AccountRegionStatus {
     /// The generation of the spec that this status speaks of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// `Ready`: observed, and every Share in force or refused. `Observed`: the last full read was complete; else since when nothing is known, and why.
-    /// `RemovalsHeld`: removals wait for a person. `Halted`: no write is made.
+    /// `Ready`: observed, and every Share in force or refused. `Observed`: the last full read was complete;
+    /// else since when nothing is known, and why. `RemovalsHeld`: removals wait for a person. `Halted`: no
+    /// write is made.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
@@ -198,7 +204,8 @@ pub struct CellCounts {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Held {
-    /// Digest of exactly these removals: annotation `sharekeeper.dev/approve` with this value releases them, once.
+    /// Digest of exactly these removals: annotation `sharekeeper.dev/approve` with this value releases them,
+    /// once.
     pub digest: String,
     /// Number of the removals.
     pub removals: i32,

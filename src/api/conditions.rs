@@ -61,8 +61,8 @@ impl From<bool> for Status {
     }
 }
 
-/// Sets the condition `type_`, in place or after the others. `lastTransitionTime` becomes `now` only when the status changes; a message longer
-/// than apimachinery takes is cut off.
+/// Sets the condition `type_`, in place or after the others. `lastTransitionTime` becomes `now` only when the
+/// status changes; a message longer than apimachinery takes is cut off.
 pub fn set(
     conditions: &mut Vec<Condition>,
     type_: &str,
@@ -103,7 +103,8 @@ pub fn is_true(conditions: &[Condition], type_: &str) -> bool {
     find(conditions, type_).is_some_and(|condition| condition.status == Status::True.as_str())
 }
 
-/// Whether both say the same, whatever their order and their `lastTransitionTime`. Types are unique in either.
+/// Whether both say the same, whatever their order and their `lastTransitionTime`. Types are unique in
+/// either.
 pub fn equal_ignoring_times(left: &[Condition], right: &[Condition]) -> bool {
     left.len() == right.len()
         && left.iter().all(|a| {

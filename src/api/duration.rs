@@ -13,8 +13,8 @@ pub struct NotADuration {
 
 const UNITS: [(char, u64); 4] = [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
 
-/// Reads a duration: one to five digits before each of `d`, `h`, `m`, `s`, in this order, each optional, at least one.
-/// The same grammar as [`super::formats::DURATION`].
+/// Reads a duration: one to five digits before each of `d`, `h`, `m`, `s`, in this order, each optional, at
+/// least one. The same grammar as [`super::formats::DURATION`].
 pub fn parse(text: &str) -> Result<Duration, NotADuration> {
     seconds(text).map(Duration::from_secs).ok_or_else(|| NotADuration { text: text.to_owned() })
 }

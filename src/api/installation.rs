@@ -7,9 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{budget::Budget, formats};
 
-/// This installation of sharekeeper. There is exactly one, named `sharekeeper`. Absent or unreadable means halted: nothing is written to AWS.
+/// This installation of sharekeeper. There is exactly one, named `sharekeeper`. Absent or unreadable means
+/// halted: nothing is written to AWS.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[kube(
+    validation = Rule::new("self.metadata.name == 'sharekeeper'").message("metadata.name: there is exactly one Installation; name it sharekeeper"),
     group = "sharekeeper.dev",
     version = "v1alpha1",
     kind = "Installation",
@@ -52,14 +54,18 @@ use super::{budget::Budget, formats};
         priority = 1
     )
 )]
+#[x_kube(validation = Rule::new(r"!has(self.peers) || !(self.id in self.peers)").message("peers: this installation's own id stands among them; remove it").field_path(".peers"))]
 #[serde(rename_all = "camelCase")]
 pub struct InstallationSpec {
-    /// Who this installation is, in the mark on everything it makes in AWS: 1 to 63 characters `a-z`, `0-9`, `-`. Keep it when the cluster is
-    /// rebuilt: with another id everything made so far belongs to somebody else. Immutable.
+    /// Who this installation is, in the mark on everything it makes in AWS: 1 to 63 characters `a-z`, `0-9`,
+    /// `-`. Keep it when the cluster is rebuilt: with another id everything made so far belongs to somebody
+    /// else. Immutable.
     #[schemars(length(min = 1, max = 63))]
+    #[x_kube(validation = Rule::new(formats::INSTALLATION_ID).message("id: write a to z, 0 to 9 and - alone, beginning and ending with a letter or digit"))]
+    #[x_kube(validation = Rule::new(r"self == oldSelf").message("id: immutable, since everything made so far bears it; to start over under another id delete the Installation and make a new one"))]
     pub id: String,
-    /// Ids of other installations in the same accounts, at most 50. What bears their mark is theirs and is never removed; an id that is not here
-    /// is Foreign.
+    /// Ids of other installations in the same accounts, at most 50. What bears their mark is theirs and is
+    /// never removed; an id that is not here is Foreign.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), inner(length(min = 1, max = 63), regex(pattern = formats::DNS_LABEL)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
@@ -67,7 +73,8 @@ pub struct InstallationSpec {
     /// `true` stops every write to AWS, everywhere, at once. Reading and reporting go on. Default false.
     #[serde(default)]
     pub halt: bool,
-    /// How much may be removed in the whole installation in a window of time without a person's word. Default: 5 removals and 10 % an hour.
+    /// How much may be removed in the whole installation in a window of time without a person's word.
+    /// Default: 5 removals and 10 % an hour.
     #[serde(default)]
     pub budget: Budget,
 }
@@ -79,7 +86,8 @@ pub struct InstallationStatus {
     /// The generation of the spec that this status speaks of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// `Ready`: all cells are observed and nothing is held. `Halted`: `halt` is set. `RemovalsHeld`: the installation's budget holds removals.
+    /// `Ready`: all cells are observed and nothing is held. `Halted`: `halt` is set. `RemovalsHeld`: the
+    /// installation's budget holds removals.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]

@@ -1,9 +1,11 @@
-//! Floor 1: the custom resources of `sharekeeper.dev/v1alpha1`, one file a kind: data, schema, rules, printer columns.
+//! Floor 1: the custom resources of `sharekeeper.dev/v1alpha1`, one file a kind: data, schema, rules, printer
+//! columns.
 //!
-//! Who writes what: the security team [`SharingPolicy`], [`Organization`] and [`Installation`]; the platform team [`AccountSet`]; any team
-//! [`Share`]; the controller [`AccountRegion`] and [`UndeclaredShare`].
+//! Who writes what: the security team [`SharingPolicy`], [`Organization`] and [`Installation`]; the platform
+//! team [`AccountSet`]; any team [`Share`]; the controller [`AccountRegion`] and [`UndeclaredShare`].
 
 #![expect(unreachable_pub, reason = "KubeSchema copies each struct, with its `pub`, into a function body")]
+#![expect(clippy::duplicated_attributes, reason = "each printcolumn has its own `type_` and `priority`")]
 
 use std::collections::BTreeMap;
 
@@ -14,6 +16,7 @@ use kube::CustomResourceExt;
 
 pub mod account_region;
 pub mod account_set;
+pub mod annotations;
 pub mod budget;
 pub mod conditions;
 pub mod duration;
@@ -56,8 +59,9 @@ pub const KINDS: [&str; 7] = [
 
 /// All kinds' definitions as they are installed, in the order of [`KINDS`].
 ///
-/// The derived schemas with `nullable` taken out: the apiserver then drops a `null` in a manifest before it applies defaults and rules, so that no rule has
-/// to tell an empty member from an absent one.
+/// They are the derived ones with three things taken out: `nullable`, so that the apiserver drops a `null` in
+/// a manifest before it applies defaults and rules, and no rule has to tell an empty member from an absent
+/// one; defaults in status, which the controller alone writes; line breaks in descriptions.
 pub fn crds() -> Vec<CustomResourceDefinition> {
     let mut crds = vec![
         Installation::crd(),
@@ -69,19 +73,27 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
         UndeclaredShare::crd(),
     ];
     let versions = crds.iter_mut().flat_map(|crd| crd.spec.versions.iter_mut());
-    for schema in versions.filter_map(|version| version.schema.as_mut()) {
-        schema.open_api_v3_schema.iter_mut().for_each(without_null);
+    for schema in versions.filter_map(|version| version.schema.as_mut()?.open_api_v3_schema.as_mut()) {
+        schema.title = None;
+        visit(schema, &|part| {
+            part.nullable = None;
+            part.description = part.description.take().map(|text| text.replace('\n', " "));
+        });
+        if let Some(status) = schema.properties.as_mut().and_then(|properties| properties.get_mut("status")) {
+            visit(status, &|part| part.default = None);
+        }
     }
     crds
 }
 
-fn without_null(schema: &mut JSONSchemaProps) {
-    schema.nullable = None;
-    schema.properties.iter_mut().flat_map(BTreeMap::values_mut).for_each(without_null);
+/// Calls `change` on `schema` and on everything below it.
+fn visit(schema: &mut JSONSchemaProps, change: &impl Fn(&mut JSONSchemaProps)) {
+    change(schema);
+    schema.properties.iter_mut().flat_map(BTreeMap::values_mut).for_each(|part| visit(part, change));
     if let Some(JSONSchemaPropsOrArray::Schema(items)) = &mut schema.items {
-        without_null(items);
+        visit(items, change);
     }
     if let Some(JSONSchemaPropsOrBool::Schema(values)) = &mut schema.additional_properties {
-        without_null(values);
+        visit(values, change);
     }
 }

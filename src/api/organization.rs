@@ -54,18 +54,24 @@ use super::formats;
 )]
 #[serde(rename_all = "camelCase")]
 pub struct OrganizationSpec {
-    /// The organization's id, `o-…`. Asserted: where AWS answers for another organization, the answer is refused. Immutable.
+    /// The organization's id, `o-…`. Asserted: where AWS answers for another organization, the answer is
+    /// refused. Immutable.
     #[schemars(length(min = 1, max = 34))]
+    #[x_kube(validation = Rule::new(r"self.matches('^o-[a-z0-9]{10,32}$')").message("id: write the organization's id, such as o-a1b2c3d4e5"))]
+    #[x_kube(validation = Rule::new(r"self == oldSelf").message("id: immutable; make another Organization"))]
     pub id: String,
     /// How the organization is read. Unset: with the controller's own identity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access: Option<OrganizationAccess>,
-    /// How often the tree is read: 1m to 24h. Default `10m`. A tree older than three times this permits no widening by name, OU or membership.
+    /// How often the tree is read: 1m to 24h. Default `10m`. A tree older than three times this permits no
+    /// widening by name, OU or membership.
     #[serde(default = "default_refresh")]
     #[schemars(length(min = 2, max = 24))]
+    #[x_kube(validation = Rule::new(formats::INTERVAL).message("refresh: write 1m to 24h in hours, minutes and seconds, such as 10m"))]
     pub refresh: String,
-    /// `Observe` only tells whether RAM may share with the organization; `Enable` turns it on (RAM's own EnableSharingWithAwsOrganization; it works
-    /// only with a role in the management account). Default `Observe`.
+    /// `Observe` only tells whether RAM may share with the organization; `Enable` turns it on (RAM's own
+    /// EnableSharingWithAwsOrganization; it works only with a role in the management account). Default
+    /// `Observe`.
     #[serde(default)]
     pub ram_sharing: RamSharing,
 }
@@ -75,15 +81,16 @@ fn default_refresh() -> String {
 }
 
 /// The role that reads the organization.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OrganizationAccess {
     /// The ARN of a role in the management account or in a delegated administrator's account.
     #[schemars(length(min = 1, max = formats::PRINCIPAL_ARN_MAX))]
+    #[x_kube(validation = Rule::new(formats::ROLE_ARN).message("access.roleArn: write the full ARN of an IAM role, such as arn:aws:iam::111111111111:role/sharekeeper-tree"))]
     pub role_arn: String,
     /// The external id to assume the role with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 2, max = 1224))]
+    #[schemars(length(min = 2, max = 1224), regex(pattern = r"^[A-Za-z0-9_+=,.@:/-]+$"))]
     pub external_id: Option<String>,
 }
 
@@ -104,8 +111,9 @@ pub struct OrganizationStatus {
     /// The generation of the spec that this status speaks of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// `Ready`: the tree is known and is this organization's. `TreeCurrent`: it is not older than three times `refresh`. `SharingEnabled`: RAM may share
-    /// with the organization; where it is off the message has the command to run, and for a delegated administrator it is Unknown.
+    /// `Ready`: the tree is known and is this organization's. `TreeCurrent`: it is not older than three times
+    /// `refresh`. `SharingEnabled`: RAM may share with the organization; where it is off the message has the
+    /// command to run, and for a delegated administrator it is Unknown.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]

@@ -12,8 +12,9 @@ pub enum PinKind {
     OrganizationalUnit,
 }
 
-/// A declared name and the id it meant when it was first resolved. A name that no longer resolves keeps its id while that id exists; a name
-/// that now means another id is held (`NameMoved`) until the spec is edited or a person approves.
+/// A declared name and the id it meant when it was first resolved. A name that no longer resolves keeps its
+/// id while that id exists; a name that now means another id is held (`NameMoved`) until the spec is edited
+/// or a person approves.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Pin {

@@ -5,7 +5,8 @@ use std::fmt;
 /// Declares [`Reason`] from one list, so that its variants, its texts and [`Reason::ALL`] cannot differ.
 macro_rules! reasons {
     ($($(#[$doc:meta])+ $name:ident,)+) => {
-        /// Why a condition, or an entry in a status, is as it is: one word for machines. Each says what it means and what to do.
+        /// Why a condition, or an entry in a status, is as it is: one word for machines. Each says what it
+        /// means and what to do.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Reason {
             $($(#[$doc])+ $name,)+
@@ -51,25 +52,31 @@ reasons! {
     // On the way.
     /// Changes are being made, or AWS is still working on them. Wait.
     Converging,
-    /// An invitation waits for somebody outside to accept it. Ask them to accept it in their account; inside nobody waits for it.
+    /// An invitation waits for somebody outside to accept it. Ask them to accept it in their account; inside
+    /// nobody waits for it.
     InvitationPending,
-    /// An invitation was rejected or ran out. Agree with the other side, then request the Share anew (annotation `sharekeeper.dev/requestedAt`).
+    /// An invitation was rejected or ran out. Agree with the other side, then request the Share anew
+    /// (annotation `sharekeeper.dev/requestedAt`).
     InvitationEnded,
     /// AWS differs from what was applied and is being put right. Find out who changed it.
     DriftCorrected,
-    /// AWS differs from what was applied, and a mode forbids to put it right. Undo the change in AWS, or change the mode.
+    /// AWS differs from what was applied, and a mode forbids to put it right. Undo the change in AWS, or
+    /// change the mode.
     DriftReported,
-    /// AWS differs from what was applied, and putting it right is held by a budget. Approve the digest on the AccountRegion.
+    /// AWS differs from what was applied, and putting it right is held by a budget. Approve the digest on the
+    /// AccountRegion.
     DriftHeld,
     /// The object is being deleted and its grants are being taken away. Wait.
     Deleting,
-    /// A share that exists is being taken over; nothing but the mark is written until no difference is left. See `status.plan`.
+    /// A share that exists is being taken over; nothing but the mark is written until no difference is left.
+    /// See `status.plan`.
     Adopting,
     /// It waits for another object, or for the first read of AWS. Wait.
     Waiting,
 
     // By somebody's choice.
-    /// The mode is Report: changes are planned and shown, not made. Set the Share's `enforcement` and the AccountSet's `mode` to Enforce.
+    /// The mode is Report: changes are planned and shown, not made. Set the Share's `enforcement` and the
+    /// AccountSet's `mode` to Enforce.
     ReportOnly,
     /// The AccountSet's mode is AddOnly: grants are added and none is removed. Set `mode` to Enforce.
     AddOnly,
@@ -77,7 +84,8 @@ reasons! {
     Suspended,
     /// The Installation is halted. Set `halt` to false.
     Halted,
-    /// There is no readable Installation named `sharekeeper`, so everything is halted. Create it, or make it readable.
+    /// There is no readable Installation named `sharekeeper`, so everything is halted. Create it, or make it
+    /// readable.
     NoInstallation,
     /// The `until` of a target has passed; its access has ended. Remove the target, or set a later `until`.
     Expired,
@@ -87,42 +95,53 @@ reasons! {
     NotGoverned,
     /// No SharingPolicy speaks of this namespace and this owner. Ask the security team for one.
     NoPolicy,
-    /// Policies speak of this namespace, but none allows this resource, target and permission together. Ask the security team, or remove it.
+    /// Policies speak of this namespace, but none allows this resource, target and permission together. Ask
+    /// the security team, or remove it.
     NotPermitted,
     /// A name does not stand in the organization's tree. Correct it, or use the id.
     NameUnknown,
     /// A name stands for more than one account or OU. Use the id.
     NameAmbiguous,
-    /// A name now means another id than when it was first resolved. Edit the spec (the id is unambiguous), or approve the new meaning.
+    /// A name now means another id than when it was first resolved. Edit the spec (the id is unambiguous), or
+    /// approve the new meaning.
     NameMoved,
-    /// A target is declared twice in different entries, or two names mean the same principal. Keep one of them.
+    /// A target is declared twice in different entries, or two names mean the same principal. Keep one of
+    /// them.
     DuplicateTarget,
     /// The resource type does not take this kind of target. Use an account, OU or the organization.
     TargetUnsupported,
-    /// This resource type cannot be shared, or not outside the organization. Share it another way, or remove it.
+    /// This resource type cannot be shared, or not outside the organization. Share it another way, or remove
+    /// it.
     TypeUnsupported,
-    /// A resource belongs to another account or region than the Share. Declare it in a Share of its own account and region.
+    /// A resource belongs to another account or region than the Share. Declare it in a Share of its own
+    /// account and region.
     ResourceElsewhere,
-    /// A target declared as inside the organization is outside, or the reverse. Use `externalAccount` or `externalRole` for what is outside.
+    /// A target declared as inside the organization is outside, or the reverse. Use `externalAccount` or
+    /// `externalRole` for what is outside.
     WrongSide,
-    /// Two objects claim the same: an account is in two AccountSets, or another Share holds the container. Remove it from one of them.
+    /// Two objects claim the same: an account is in two AccountSets, or another Share holds the container.
+    /// Remove it from one of them.
     Conflict,
-    /// The share to adopt belongs to a living Share, another installation or an AWS service, or has no consent. See the message; consent is given in
-    /// the UndeclaredShare.
+    /// The share to adopt belongs to a living Share, another installation or an AWS service, or has no
+    /// consent. See the message; consent is given in the UndeclaredShare.
     AdoptionRefused,
-    /// The stored object cannot be read: it was written under another schema. Correct the field that the message names.
+    /// The stored object cannot be read: it was written under another schema. Correct the field that the
+    /// message names.
     Invalid,
 
     // Held for a person.
-    /// Removals exceed the budget, and all of them wait. Look at the AccountRegion and approve its digest, or restore what was taken away.
+    /// Removals exceed the budget, and all of them wait. Look at the AccountRegion and approve its digest, or
+    /// restore what was taken away.
     RemovalsHeld,
     /// A decision was made about other grants than are there now. Look again and write the new `evidence`.
     EvidenceChanged,
-    /// The cell is no longer selected by an AccountSet while Shares hold grants in it: nothing is written. Select it again, or delete the Shares.
+    /// The cell is no longer selected by an AccountSet while Shares hold grants in it: nothing is written.
+    /// Select it again, or delete the Shares.
     Released,
 
     // Out of reach.
-    /// AWS denied a call. Give the role the permission that the message names, or look for a deny in an organization policy.
+    /// AWS denied a call. Give the role the permission that the message names, or look for a deny in an
+    /// organization policy.
     AccessDenied,
     /// AWS throttles this account and region. Wait; if it stays, find who else calls it.
     Throttled,
@@ -130,23 +149,28 @@ reasons! {
     Unavailable,
     /// The credentials have expired or are missing. Look at the controller's own identity.
     CredentialsExpired,
-    /// The credentials are those of another account than the cell's. Correct the role in the AccountSet's `access`.
+    /// The credentials are those of another account than the cell's. Correct the role in the AccountSet's
+    /// `access`.
     CredentialsMismatch,
     /// The role cannot be assumed. Correct its trust policy, its name or the external id.
     AssumeRoleFailed,
     /// The account is suspended or closed. Take it out of the AccountSet.
     AccountSuspended,
-    /// The region is not enabled in this account. Enable it, or take it out of the AccountSet. It is asked again every hour.
+    /// The region is not enabled in this account. Enable it, or take it out of the AccountSet. It is asked
+    /// again every hour.
     RegionDisabled,
     /// A page or a part of what was to be read is missing, so that nothing can be said of absence. Wait.
     Incomplete,
 
     // The organization.
-    /// RAM sharing with the organization is off. Run the command in the message in the management account, or set `ramSharing: Enable`.
+    /// RAM sharing with the organization is off. Run the command in the message in the management account, or
+    /// set `ramSharing: Enable`.
     OrgSharingNotEnabled,
-    /// Whether RAM sharing is on cannot be told from a delegated administrator. Look in the management account.
+    /// Whether RAM sharing is on cannot be told from a delegated administrator. Look in the management
+    /// account.
     SharingUnknown,
-    /// The organization's tree could not be read completely for three times `refresh`. No access is widened by name, OU or membership meanwhile.
+    /// The organization's tree could not be read completely for three times `refresh`. No access is widened
+    /// by name, OU or membership meanwhile.
     TreeStale,
     /// The tree was never read completely. See the message.
     TreeUnknown,

@@ -14,20 +14,22 @@ pub struct ShareStatus {
     /// The generation of the spec that this status speaks of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// `Ready`: what is declared is in force, read back (not written under Report or suspend). `Reconciling`, `Stalled`: it is being worked on, or
-    /// cannot go on without a change. `Permitted`: policy allows all of it. `Drifted`: AWS differs from what was applied. `Accepted`: no invitation is
-    /// pending.
+    /// `Ready`: what is declared is in force, read back (not written under Report or suspend). `Reconciling`,
+    /// `Stalled`: it is being worked on, or cannot go on without a change. `Permitted`: policy allows all of
+    /// it. `Drifted`: AWS differs from what was applied. `Accepted`: no invitation is pending.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
-    /// The AccountRegion that this Share belongs to: `<account id>.<region>`. Unset while the account cannot be told.
+    /// The AccountRegion that this Share belongs to: `<account id>.<region>`. Unset while the account cannot
+    /// be told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account_region: Option<String>,
     /// Exact numbers; the lists below are cut off at 100 entries, what is not in order first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counts: Option<ShareCounts>,
-    /// The AWS objects that hold this Share's grants: for RAM one inner share and, where outside targets are declared and allowed, one outer share.
+    /// The AWS objects that hold this Share's grants: for RAM one inner share and, where outside targets are
+    /// declared and allowed, one outer share.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 1100))]
     pub containers: Vec<ShareContainer>,
@@ -44,8 +46,8 @@ pub struct ShareStatus {
     #[schemars(length(max = 501))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["kind".into(), "declaredAs".into()]))]
     pub pins: Vec<Pin>,
-    /// When each outside principal was first declared here. Kept after the target is gone, so that declaring it again does not start a policy's
-    /// `maxDuration` anew.
+    /// When each outside principal was first declared here. Kept after the target is gone, so that declaring
+    /// it again does not start a policy's `maxDuration` anew.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 1000))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["id".into()]))]
@@ -60,7 +62,8 @@ pub struct ShareStatus {
     /// What would be done, while a mode or a hold keeps it from being done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<SharePlan>,
-    /// The last value of annotation `reconcile.fluxcd.io/requestedAt` or `sharekeeper.dev/requestedAt` that was acted on.
+    /// The last value of annotation `reconcile.fluxcd.io/requestedAt` or `sharekeeper.dev/requestedAt` that
+    /// was acted on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,
 }
@@ -75,6 +78,9 @@ pub struct ShareCounts {
     pub principals: Tally,
     /// Principals outside the organization that have access or are being given it.
     pub external: i32,
+    /// AWS objects that hold the grants.
+    #[serde(default)]
+    pub containers: i32,
     /// Invitations that wait to be accepted.
     pub pending_invitations: i32,
     /// Differences between AWS and what was applied.
@@ -114,8 +120,8 @@ pub struct ShareContainer {
     /// Its name in AWS.
     #[serde(default)]
     pub name: String,
-    /// Which creation of this container this is, counted from 1. Written before the create is sent, as part of its client token; it moves on only when
-    /// the former one is proven gone.
+    /// Which creation of this container this is, counted from 1. Written before the create is sent, as part
+    /// of its client token; it moves on only when the former one is proven gone.
     #[serde(default)]
     pub incarnation: i64,
     /// Whether it exists, as far as is known.
@@ -207,8 +213,8 @@ pub struct PrincipalState {
     /// What AWS is given: 12 digits, an ARN or a service principal. Empty while a name cannot be resolved.
     #[serde(default)]
     pub id: String,
-    /// The target as the spec has it, such as `account: data-prod` or `organizationalUnit: Root/Workloads/Prod`. Unset for a principal that nobody
-    /// declares and that is being taken away.
+    /// The target as the spec has it, such as `account: data-prod` or `organizationalUnit:
+    /// Root/Workloads/Prod`. Unset for a principal that nobody declares and that is being taken away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub declared_as: Option<String>,
     /// `InForce`, `Pending`, `Invited`, `Failed`, `Refused`, `Held`, `Removing`, `Expired` or `Unknown`.
@@ -226,7 +232,8 @@ pub struct PrincipalState {
     /// Whether accounts that join later get access: true for an organization and an OU.
     #[serde(default)]
     pub open_ended: bool,
-    /// How its invitation stands, where one was needed. The owner cannot read the invitation itself; this is told from the association.
+    /// How its invitation stands, where one was needed. The owner cannot read the invitation itself; this is
+    /// told from the association.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invitation: Option<Invitation>,
     /// When its access ends.
@@ -268,7 +275,8 @@ pub struct OutsideRecord {
 pub struct Applied {
     /// The generation of the spec it came from.
     pub generation: i64,
-    /// Digest of what the spec was resolved to. A difference from AWS while this digest is unchanged is drift; otherwise it is a change not yet made.
+    /// Digest of what the spec was resolved to. A difference from AWS while this digest is unchanged is
+    /// drift; otherwise it is a change not yet made.
     pub digest: String,
 }
 
@@ -286,7 +294,8 @@ pub struct Drift {
     pub have: Option<String>,
     /// When it was first seen.
     pub since: Time,
-    /// What is done about it: `Corrected`, `Reported` (a mode forbids it) or `Held` (a budget or a person's word is waited for).
+    /// What is done about it: `Corrected`, `Reported` (a mode forbids it) or `Held` (a budget or a person's
+    /// word is waited for).
     #[serde(default)]
     pub action: DriftAction,
 }
@@ -328,7 +337,8 @@ pub struct PlannedStep {
     pub effect: Effect,
     /// What it does, in words.
     pub description: String,
-    /// Why it is not done, as one word of the conditions' reasons: `ReportOnly`, `Suspended`, `RemovalsHeld` and so on.
+    /// Why it is not done, as one word of the conditions' reasons: `ReportOnly`, `Suspended`, `RemovalsHeld`
+    /// and so on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_by: Option<String>,
 }
@@ -361,5 +371,42 @@ impl From<crate::model::Side> for Side {
             crate::model::Side::Inner => Self::Inner,
             crate::model::Side::Outer => Self::Outer,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{from_value, json};
+
+    use super::*;
+
+    #[test]
+    fn a_word_that_this_version_does_not_know_is_read_as_unknown_and_spoils_nothing() {
+        let status = json!({
+            "containers": [{"mechanism": "ram", "side": "outer", "state": "Frozen"}],
+            "principals": [{"id": "222233334444", "state": "Thawing", "invitation": "Lost"}],
+            "drift": [{"what": "tag a", "since": "2026-11-25T00:00:00Z", "action": "Debated"}],
+            "plan": {"steps": [{"operation": "ram:X", "effect": "Twisting", "description": "d"}]},
+            "fieldOfTheFuture": 1,
+        });
+        let status: ShareStatus = from_value(status).unwrap();
+        assert_eq!(
+            (status.containers[0].side, status.containers[0].state),
+            (Side::Outer, ContainerState::Unknown)
+        );
+        assert_eq!(status.principals[0].state, EntryState::Unknown);
+        assert_eq!(status.principals[0].invitation, Some(Invitation::Unknown));
+        assert_eq!(status.drift[0].action, DriftAction::Reported);
+        assert_eq!(status.plan.unwrap().steps[0].effect, Effect::Neutral);
+    }
+
+    #[test]
+    fn nothing_known_writes_nothing() {
+        assert_eq!(serde_json::to_value(ShareStatus::default()).unwrap(), json!({}));
+    }
+
+    #[test]
+    fn a_tally_reads_in_force_of_declared() {
+        assert_eq!(Tally::new(9, 10).display, "9/10");
     }
 }

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{formats, pin::Pin};
 
-/// What Shares in the named namespaces may share, from whose accounts, with whom. Policies add up; what none allows is refused.
+/// What Shares in the named namespaces may share, from whose accounts, with whom. Policies add up; what none
+/// allows is refused.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[kube(
     group = "sharekeeper.dev",
@@ -52,10 +53,13 @@ pub struct SharingPolicySpec {
     /// The namespaces whose Shares it speaks of, by name: 1 to 100. No labels, no wildcards.
     #[schemars(length(min = 1, max = 100), inner(length(min = 1, max = 63)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
+    #[x_kube(validation = Rule::new(r"self.all(n, n.matches('^[a-z0-9]([a-z0-9-]*[a-z0-9])?$'))").message("namespaces: write names of namespaces; wildcards and labels are not taken"))]
     pub namespaces: Vec<String>,
     /// Whose resources they may share. At least one of its lists must name something.
+    #[x_kube(validation = Rule::new(r"[has(self.accounts) && self.accounts.size() > 0, has(self.organizationalUnits) && self.organizationalUnits.size() > 0, has(self.accountSets) && self.accountSets.size() > 0].exists(x, x)").message("owners: name at least one of accounts, organizationalUnits, accountSets"))]
     pub owners: Owners,
     /// What they may share with whom.
+    #[x_kube(validation = Rule::new(r"(has(self.organization) && self.organization) || (has(self.organizationalUnits) && self.organizationalUnits.size() > 0) || (has(self.accounts) && self.accounts.size() > 0) || (has(self.principals) && 'service' in self.principals) || has(self.external)").message("allow: names nobody to share with; set organization, organizationalUnits, accounts, external, or principals: [service]"))]
     pub allow: Allow,
     /// Limits on each Share that rests on this policy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -70,11 +74,14 @@ pub struct Owners {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 500), inner(length(min = 1, max = formats::ACCOUNT_NAME_MAX)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
+    #[x_kube(validation = Rule::new(formats::ACCOUNTS).message("owners.accounts: write 12 digits or names as the organization has them; wildcards are not understood"))]
     pub accounts: Vec<String>,
-    /// Organizational units by path of names from `Root` on, or by id `ou-…`, with everything below them; at most 100.
+    /// Organizational units by path of names from `Root` on, or by id `ou-…`, with everything below them; at
+    /// most 100.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100), inner(length(min = 1, max = formats::OU_PATH_MAX)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
+    #[x_kube(validation = Rule::new(formats::ORGANIZATIONAL_UNITS).message("owners.organizationalUnits: write a path of names from Root on, such as Root/Workloads/Prod, or an id such as ou-ab12-cdef3456"))]
     pub organizational_units: Vec<String>,
     /// Names of AccountSets: the accounts they select; at most 50.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -83,42 +90,51 @@ pub struct Owners {
     pub account_sets: Vec<String>,
 }
 
-/// What may be shared with whom. A grant needs its resource and its target and its permission allowed by the same policy.
+/// What may be shared with whom. A grant needs its resource and its target and its permission allowed by the
+/// same policy.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Allow {
     /// Resource types as RAM writes them, such as `ec2:Subnet`: 1 to 100, no wildcards.
-    #[schemars(length(min = 1, max = 100), inner(length(min = 3, max = 128), regex(pattern = formats::RESOURCE_TYPE)))]
+    #[schemars(length(min = 1, max = 100), inner(length(min = 3, max = 128)))]
+    #[x_kube(validation = Rule::new(formats::RESOURCE_TYPES).message("resourceTypes: write types as RAM does, such as ec2:Subnet; wildcards are not taken"))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub resource_types: Vec<String>,
-    /// ARNs that narrow this further, at most 100; `*` and `?` are wildcards, but never in the account. Unset: every resource of the types.
+    /// ARNs that narrow this further, at most 100; `*` and `?` are wildcards, but never in the account.
+    /// Unset: every resource of the types.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100), inner(length(min = 1, max = 512)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
+    #[x_kube(validation = Rule::new(r"self.all(r, r.matches('^arn:aws[a-z-]*:[a-z0-9-]+:[a-z0-9*?-]*:([0-9]{12})?:.+$'))").message("resources: write ARNs such as arn:aws:ec2:*:111122223333:subnet/*; the account is never a wildcard"))]
     pub resources: Vec<String>,
     /// Whether the whole organization may be a target. Default false.
     #[serde(default)]
     pub organization: bool,
-    /// Organizational units that may be targets, with every OU and account below them, by the real tree; at most 100. Paths of names from `Root` on,
-    /// or ids `ou-…`.
+    /// Organizational units that may be targets, with every OU and account below them, by the real tree; at
+    /// most 100. Paths of names from `Root` on, or ids `ou-…`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100), inner(length(min = 1, max = formats::OU_PATH_MAX)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
+    #[x_kube(validation = Rule::new(formats::ORGANIZATIONAL_UNITS).message("allow.organizationalUnits: write a path of names from Root on, such as Root/Workloads/Prod, or an id such as ou-ab12-cdef3456"))]
     pub organizational_units: Vec<String>,
     /// Accounts that may be targets, by 12 digits or name; at most 500.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 500), inner(length(min = 1, max = formats::ACCOUNT_NAME_MAX)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
+    #[x_kube(validation = Rule::new(formats::ACCOUNTS).message("allow.accounts: write 12 digits or names as the organization has them; wildcards are not understood"))]
     pub accounts: Vec<String>,
-    /// Kinds of target beyond organization, OU and account: `role`, `user`, `service`. A role or user must be in an account allowed above.
+    /// Kinds of target beyond organization, OU and account: `role`, `user`, `service`. A role or user must be
+    /// in an account allowed above.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 3))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub principals: Vec<PrincipalKind>,
-    /// RAM permissions by name or ARN, at most 100, beyond each type's AWS default permission and read access.
+    /// RAM permissions by name or ARN, at most 100, beyond each type's AWS default permission and read
+    /// access.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100), inner(length(min = 1, max = 512)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
+    #[x_kube(validation = Rule::new(formats::PERMISSIONS).message("permissions: write names or ARNs of RAM permissions; wildcards are not taken"))]
     pub permissions: Vec<String>,
     /// Whether a Share may have `deletionPolicy: Orphan`. Default false.
     #[serde(default)]
@@ -144,14 +160,17 @@ pub enum PrincipalKind {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct External {
-    /// Accounts outside the organization by 12 digits, 1 to 100; for their roles and users `principals` must allow the kind too.
+    /// Accounts outside the organization by 12 digits, 1 to 100; for their roles and users `principals` must
+    /// allow the kind too.
     #[schemars(length(min = 1, max = 100), inner(length(min = 1, max = 12)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
+    #[x_kube(validation = Rule::new(formats::ACCOUNT_IDS).message("external.accounts: write 12 digits each, in quotes; names and wildcards are not taken"))]
     pub accounts: Vec<String>,
     /// How long such a target may last at most, counted from when it was first declared, such as `90d`.
-    #[schemars(length(min = 2, max = 24), regex(pattern = formats::DURATION))]
+    #[schemars(length(min = 2, max = 24), extend("x-kubernetes-validations" = [formats::rule(formats::DURATION_ABOVE_ZERO, "maxDuration: write days, hours, minutes and seconds in this order, above zero, such as 90d")]))]
     pub max_duration: String,
-    /// Whether moving `until` further counts as declared anew. Default false: `maxDuration` from the first declaration is the end.
+    /// Whether moving `until` further counts as declared anew. Default false: `maxDuration` from the first
+    /// declaration is the end.
     #[serde(default)]
     pub renewable: bool,
 }

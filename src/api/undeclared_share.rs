@@ -10,6 +10,7 @@ use super::formats;
 /// What people decide about something in AWS that nobody declared. Made by the controller with an empty spec.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[kube(
+    validation = Rule::new("self.metadata.name.matches('^[0-9]{12}[.][a-z0-9-]+[.][a-z0-9]+$')").message("metadata.name: UndeclaredShares are made by the controller as <account>.<region>.<hash>; write decisions into those that are there"),
     group = "sharekeeper.dev",
     version = "v1alpha1",
     kind = "UndeclaredShare",
@@ -49,14 +50,19 @@ use super::formats;
     printcolumn(name = "Decision", type_ = "string", json_path = ".spec.decision", priority = 1),
     printcolumn(name = "Id", type_ = "string", json_path = ".status.id", priority = 1)
 )]
+#[x_kube(validation = Rule::new(r"!has(self.decision) || self.decision == '' || has(self.evidence)").message("evidence: required with a decision; copy status.evidence of the grants you have looked at").field_path(".evidence"))]
+#[x_kube(validation = Rule::new(r"!(has(self.decision) && self.decision == 'Adopt') || has(self.__for__)").message("for: required with decision Adopt; write namespace and name of the Share that may adopt it"))]
+#[x_kube(validation = Rule::new(r"!has(self.__for__) || (has(self.decision) && self.decision == 'Adopt')").message("for: only decision Adopt takes it; remove it or set the decision"))]
+#[x_kube(validation = Rule::new(r"!(has(self.force) && self.force) || (has(self.decision) && self.decision == 'Adopt')").message("force: only decision Adopt takes it; remove it or set the decision").field_path(".force"))]
 #[serde(rename_all = "camelCase")]
 pub struct UndeclaredShareSpec {
-    /// What to do with it: empty leaves it to the AccountSet's `undeclared.action`; `Keep` leaves it alone; `Remove` removes it without waiting for the grace
-    /// period (never without budget, live re-read and ownership check); `Adopt` lets the Share named in `for` take it over.
+    /// What to do with it: empty leaves it to the AccountSet's `undeclared.action`; `Keep` leaves it alone;
+    /// `Remove` removes it without waiting for the grace period (never without budget, live re-read and
+    /// ownership check); `Adopt` lets the Share named in `for` take it over.
     #[serde(default)]
     pub decision: Decision,
-    /// `status.evidence` as it was when the decision was made: the decision holds for exactly those grants. Required with a decision; when the
-    /// grants change, the decision is void.
+    /// `status.evidence` as it was when the decision was made: the decision holds for exactly those grants.
+    /// Required with a decision; when the grants change, the decision is void.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128), regex(pattern = formats::DIGEST))]
     pub evidence: Option<String>,
@@ -67,8 +73,8 @@ pub struct UndeclaredShareSpec {
     /// The Share that may adopt it. Required with `Adopt`.
     #[serde(default, rename = "for", skip_serializing_if = "Option::is_none")]
     pub for_share: Option<ShareRef>,
-    /// With `Adopt`: take it over and change it at once, even though it differs from what the Share declares. Default false: nothing but the mark is written
-    /// until no difference is left.
+    /// With `Adopt`: take it over and change it at once, even though it differs from what the Share declares.
+    /// Default false: nothing but the mark is written until no difference is left.
     #[serde(default)]
     pub force: bool,
 }
@@ -107,7 +113,8 @@ pub struct UndeclaredShareStatus {
     /// The generation of the spec that this status speaks of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// `Ready`: the decision, if there is one, is carried out. `Stalled`: it cannot be; the message says what to do.
+    /// `Ready`: the decision, if there is one, is carried out. `Stalled`: it cannot be; the message says what
+    /// to do.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
@@ -127,8 +134,9 @@ pub struct UndeclaredShareStatus {
     /// Its name in AWS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Why nobody declares it: `Foreign` (no mark of ours), `Orphaned` (our mark, no such Share), `OtherInstallation` (a peer's mark; never removed),
-    /// `ServiceManaged` (an AWS service's; never removed), `Released` (it was a Share's, and was let go).
+    /// Why nobody declares it: `Foreign` (no mark of ours), `Orphaned` (our mark, no such Share),
+    /// `OtherInstallation` (a peer's mark; never removed), `ServiceManaged` (an AWS service's; never
+    /// removed), `Released` (it was a Share's, and was let go).
     #[serde(default)]
     pub why: Why,
     /// The Share it came from, for Orphaned and Released.

@@ -124,6 +124,7 @@ fn counts(
     ShareCounts {
         resources: tally(resources.iter().map(|r| r.state)),
         principals: tally(principals.iter().map(|p| p.state)),
+        containers: count(known.values().filter_map(|k| k.container).filter(|c| c.state.is_live()).count()),
         external: count(known.values().filter_map(|k| k.container).map(|c| c.outside().len()).sum()),
         pending_invitations: count(invited),
         drift: count(open),

@@ -1,0 +1,3 @@
+//! Floor 6: one file a subcommand.
+
+pub mod crds;
