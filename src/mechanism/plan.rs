@@ -38,7 +38,7 @@ pub fn plan(desired: &Desired, listing: &Listing, circumstances: &Circumstances<
         for side in [Side::Inner, Side::Outer] {
             let mark = mark(share, side, circumstances.marks.installation);
             let ledger = share.ledger.get(&side);
-            let found = claim(listing, &mark, ledger, circumstances.unlisted_for_long);
+            let found = claim(listing, &mark, ledger, circumstances.unlisted_for_long, circumstances.now);
             let mut view = SideView::default();
             match &found {
                 Claim::Found(container) => view.container = Some(container.id.clone()),

@@ -1,9 +1,10 @@
 //! Which container is whose. ARN and mark decide, a name never does.
 
 use crate::{
-    model::{Arn, Mark},
+    model::{Arn, Mark, Timestamp},
     plan::{
         desired::LedgerEntry,
+        expect::WINDOW_SECONDS,
         observed::{Container, ContainerState, Listing, Origin},
     },
 };
@@ -35,12 +36,14 @@ pub enum Claim<'a> {
 /// Finds the container of one side of a Share: first the one in the ledger, then one that carries the mark.
 ///
 /// `unlisted_for_long` says of an ARN that complete listings have been without it for longer than AWS takes to show a
-/// new share; only then does silence prove absence. A tombstone proves it at once (ram.md §2.4).
+/// new share; only then does silence prove absence. A tombstone proves it at once (ram.md §2.4). A create that was sent
+/// so long ago, was never answered and is not listed, was in vain.
 pub fn claim<'a>(
     listing: &'a Listing,
     mark: &Mark,
     ledger: Option<&LedgerEntry>,
     unlisted_for_long: impl Fn(&Arn) -> bool,
+    now: Timestamp,
 ) -> Claim<'a> {
     let recorded = ledger.and_then(|entry| entry.id.as_ref());
     if let Some(container) = recorded.and_then(|id| listing.containers.get(id)).filter(|c| c.state.is_live())
@@ -56,7 +59,11 @@ pub fn claim<'a>(
     }
     match (ledger, recorded) {
         (None, _) => Claim::Absent { incarnation: 1 },
-        (Some(entry), None) => Claim::Absent { incarnation: entry.incarnation.max(1) },
+        (Some(entry), None) => {
+            let sent = entry.create_sent_at.unwrap_or(now);
+            let in_vain = now.as_second() - sent.as_second() >= WINDOW_SECONDS;
+            Claim::Absent { incarnation: entry.incarnation.max(1) + i64::from(in_vain) }
+        }
         (Some(entry), Some(id)) => {
             if listing.containers.contains_key(id) || unlisted_for_long(id) {
                 Claim::Absent { incarnation: entry.incarnation + 1 }

@@ -47,11 +47,7 @@ pub enum Governor {
 }
 
 /// What a set selects, its exclusions taken out.
-pub fn select(
-    set: &AccountSet,
-    sets: &[std::sync::Arc<AccountSet>],
-    organization: &Organization<'_>,
-) -> Selection {
+pub fn select(set: &AccountSet, sets: &[&AccountSet], organization: &Organization<'_>) -> Selection {
     let mut selection = included(set, organization);
     let exclude = &set.spec.exclude;
     let mut resolver =
@@ -162,20 +158,19 @@ impl Resolver<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::{api::account_set, model::Timestamp, org::tree::tests::tree};
 
-    fn set(name: &str, spec: serde_json::Value) -> Arc<AccountSet> {
+    fn set(name: &str, spec: serde_json::Value) -> AccountSet {
         let mut full = serde_json::json!({"mode": "Enforce", "regions": ["eu-west-1"]});
         full.as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
         let spec: account_set::AccountSetSpec = serde_json::from_value(full).unwrap();
-        Arc::new(AccountSet::new(name, spec))
+        AccountSet::new(name, spec)
     }
 
-    fn selected(sets: &[Arc<AccountSet>], organization: &Organization<'_>) -> BTreeMap<String, Selection> {
-        sets.iter().map(|set| (name_of(set), select(set, sets, organization))).collect()
+    fn selected(sets: &[AccountSet], organization: &Organization<'_>) -> BTreeMap<String, Selection> {
+        let refs: Vec<&AccountSet> = sets.iter().collect();
+        sets.iter().map(|set| (name_of(set), select(set, &refs, organization))).collect()
     }
 
     #[test]

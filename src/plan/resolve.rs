@@ -28,7 +28,9 @@ pub struct Facts<'a> {
     /// What is known of the organization.
     pub organization: Organization<'a>,
     /// All SharingPolicies.
-    pub policies: &'a [std::sync::Arc<SharingPolicy>],
+    pub policies: &'a [&'a SharingPolicy],
+    /// Whether each of them could be read: what an unreadable one allows is not known, so nothing is taken away by policy.
+    pub policies_readable: bool,
     /// Now.
     pub now: Timestamp,
 }
@@ -60,7 +62,7 @@ pub fn key_of(share: &Share) -> ShareKey {
 
 fn resolve_share(facts: &Facts<'_>, share: &Share, departure: Departure) -> DesiredShare {
     let key = key_of(share);
-    let policies = facts.policies.iter().map(AsRef::as_ref);
+    let policies = facts.policies.iter().copied();
     let policies = Policies::of(policies, &key.namespace, &facts.cell.account, facts.set, facts.organization);
     let resources = resources(facts, share, &policies);
     let targets = targets::targets(facts, share, &resources, &policies);
@@ -181,6 +183,10 @@ fn elsewhere(cell: &Cell, arn: &Arn, resource_type: ResourceType) -> Option<Stri
 fn undecided(facts: &Facts<'_>, cause: Cause, refusal: Refusal) -> (Standing, Option<Refusal>) {
     match facts.organization {
         Organization::Unknown if cause != Cause::Expired => (Standing::Held, Some(tree_unknown())),
+        _ if cause == Cause::Policy && !facts.policies_readable => {
+            let message = "a SharingPolicy cannot be read, so nothing is taken away by policy; see the SharingPolicies' events";
+            (Standing::Held, Some(Refusal::new(Reason::Waiting, message)))
+        }
         _ => (Standing::Refused(cause), Some(refusal)),
     }
 }

@@ -47,7 +47,24 @@ pub(super) fn targets(
     policies: &Policies<'_>,
 ) -> Vec<Target> {
     let resolver = Resolver { facts, share, resources, policies };
-    share.spec.targets.iter().map(|target| resolver.target(target)).collect()
+    let mut targets: Vec<Target> = share.spec.targets.iter().map(|target| resolver.target(target)).collect();
+    refuse_duplicates(&mut targets);
+    targets
+}
+
+/// The first entry that means a principal stands for all of them.
+fn refuse_duplicates(targets: &mut [Target]) {
+    let mut seen: BTreeMap<Principal, String> = BTreeMap::new();
+    for target in targets {
+        let Some(principal) = target.principal.clone() else { continue };
+        if let Some(first) = seen.get(&principal) {
+            let message = format!("means the same as `{first}`; keep one of them");
+            target.standing = Standing::Refused(Cause::Edit);
+            target.refusal = Some(Refusal::new(Reason::DuplicateTarget, message));
+        } else {
+            seen.insert(principal, target.declared_as.clone());
+        }
+    }
 }
 
 struct Resolver<'a> {
