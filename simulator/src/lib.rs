@@ -1,1 +1,3 @@
-//! Simulated AWS and kube.
+//! AWS sharing services in memory: deterministic by seed, on a clock they are given.
+
+pub mod aws;

@@ -1,0 +1,4 @@
+//! The simulated AWS as the real SDKs see it.
+
+mod bench;
+mod sharing;
