@@ -1,1 +1,3 @@
 //! Simulated AWS and kube.
+
+pub mod kube;
