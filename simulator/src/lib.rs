@@ -1,3 +1,4 @@
-//! AWS sharing services in memory: deterministic by seed, on a clock they are given.
+//! AWS sharing services and a kube API in memory: deterministic by seed, on a clock they are given.
 
 pub mod aws;
+pub mod kube;

@@ -1,3 +1,5 @@
-//! How the cluster is reached.
+//! Plumbing to the cluster: watches and their stores, writes behind the fence, the lease.
 
 pub mod lease;
+pub mod watched;
+pub mod write;

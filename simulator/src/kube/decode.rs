@@ -1,0 +1,100 @@
+//! Bodies: JSON or YAML, pruned, defaulted and checked against the kind.
+
+use serde_json::Value;
+
+use super::kinds::Kind;
+use super::object;
+use super::request::Call;
+use super::status::StatusError;
+
+/// An object as the server takes it in.
+pub(crate) struct Decoded {
+    pub(crate) object: Value,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// The body as it is.
+pub(crate) fn value(call: &Call) -> Result<Value, StatusError> {
+    let text = std::str::from_utf8(&call.body).map_err(|e| StatusError::bad_request(e.to_string()))?;
+    if call.media_type().contains("yaml") {
+        return serde_saphyr::from_str(text)
+            .map_err(|e| StatusError::bad_request(format!("error decoding YAML: {e}")));
+    }
+    serde_json::from_str(text).map_err(|e| {
+        StatusError::bad_request(format!("the object provided is unrecognized (must be of type Object): {e}"))
+    })
+}
+
+/// The object in the body of a create or update.
+pub(crate) fn body(call: &Call, kind: &Kind) -> Result<Decoded, StatusError> {
+    let mut object = value(call)?;
+    check_type(&mut object, kind)?;
+    conform(call, kind, object)
+}
+
+/// The object that a patch led to.
+pub(crate) fn patched(call: &Call, kind: &Kind, mut object: Value) -> Result<Decoded, StatusError> {
+    check_type(&mut object, kind)?;
+    conform(call, kind, object)
+}
+
+/// The body of a server-side apply: what is applied, before defaults.
+pub(crate) fn apply_configuration(call: &Call, kind: &Kind) -> Result<Decoded, StatusError> {
+    let mut object = value(call)?;
+    check_type(&mut object, kind)?;
+    Ok(Decoded { object, warnings: Vec::new() })
+}
+
+fn conform(_call: &Call, _kind: &Kind, object: Value) -> Result<Decoded, StatusError> {
+    Ok(Decoded { object, warnings: Vec::new() })
+}
+
+fn check_type(object: &mut Value, kind: &Kind) -> Result<(), StatusError> {
+    let (version, name) = (object::text(object, "/apiVersion").to_owned(), object::text(object, "/kind"));
+    let expected = kind.api_version();
+    if !name.is_empty() && name != kind.kind {
+        return Err(StatusError::bad_request(format!(
+            "{name} in version {version:?} cannot be handled as a {}: converting (v1beta1.{name}) to {expected}",
+            kind.kind
+        )));
+    }
+    if !version.is_empty() && version != expected {
+        return Err(StatusError::bad_request(format!(
+            "the API version in the data ({version}) does not match the expected API version ({expected})"
+        )));
+    }
+    let Some(map) = object.as_object_mut() else {
+        return Err(StatusError::bad_request("the object provided is unrecognized: not a JSON object"));
+    };
+    map.insert("apiVersion".into(), expected.into());
+    map.insert("kind".into(), kind.kind.clone().into());
+    Ok(())
+}
+
+/// The object's namespace is the request's; none for cluster-scoped kinds.
+pub(crate) fn check_namespace(object: &mut Value, kind: &Kind, namespace: &str) -> Result<(), StatusError> {
+    if !kind.namespaced {
+        object::remove_meta(object, "namespace");
+        return Ok(());
+    }
+    let given = object::namespace(object);
+    if !given.is_empty() && given != namespace {
+        return Err(StatusError::bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request",
+        ));
+    }
+    object::set_meta(object, "namespace", namespace);
+    Ok(())
+}
+
+/// The object's name is the one in the path.
+pub(crate) fn check_name(object: &mut Value, name: &str) -> Result<(), StatusError> {
+    let given = object::name(object);
+    if !given.is_empty() && given != name {
+        return Err(StatusError::bad_request(format!(
+            "the name of the object ({given}) does not match the name on the URL ({name})"
+        )));
+    }
+    object::set_meta(object, "name", name);
+    Ok(())
+}

@@ -1,0 +1,80 @@
+//! A kind, watched once: a store that is always written before anybody is woken.
+
+use std::{fmt::Debug, sync::Arc};
+
+use futures::{Stream, StreamExt};
+use k8s_openapi::serde::de::DeserializeOwned;
+use kube::{
+    Api, Client, Resource, ResourceExt,
+    core::DeserializeGuard,
+    runtime::{
+        WatchStreamExt,
+        reflector::{self, ObjectRef, Store},
+        watcher,
+    },
+};
+
+/// An object that may not be decodable: one that is not must not stop its whole kind.
+pub type Guarded<K> = DeserializeGuard<K>;
+
+/// The objects of a kind.
+#[derive(Clone)]
+pub struct Watched<K>
+where
+    K: Resource<DynamicType = ()> + Clone + 'static,
+{
+    store: Store<Guarded<K>>,
+}
+
+impl<K> Watched<K>
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+{
+    /// Watches all objects of the kind. The stream must be driven; each item is in the store already. Field ownership is
+    /// dropped: nobody here reads it, and it is most of an object.
+    pub fn watch(
+        client: &Client,
+    ) -> (Self, impl Stream<Item = Result<Guarded<K>, watcher::Error>> + Send + use<K>) {
+        let (store, writer) = reflector::store();
+        let stream = watcher(Api::<Guarded<K>>::all(client.clone()), watcher::Config::default())
+            .default_backoff()
+            .modify(|object| object.managed_fields_mut().clear())
+            .reflect(writer)
+            .touched_objects();
+        (Self { store }, stream.boxed())
+    }
+
+    /// The store itself.
+    pub fn store(&self) -> Store<Guarded<K>> {
+        self.store.clone()
+    }
+
+    /// Waits until the first listing is whole.
+    pub async fn synced(&self) -> bool {
+        self.store.wait_until_ready().await.is_ok()
+    }
+
+    /// All objects, unreadable ones included.
+    pub fn all(&self) -> Vec<Arc<Guarded<K>>> {
+        self.store.state()
+    }
+
+    /// The object with this name in this namespace, or of this name where the kind has none.
+    pub fn get(&self, namespace: Option<&str>, name: &str) -> Option<Arc<Guarded<K>>> {
+        let reference = ObjectRef::<Guarded<K>>::new(name);
+        self.store.get(&match namespace {
+            Some(namespace) => reference.within(namespace),
+            None => reference,
+        })
+    }
+
+    /// Whether every object of the kind can be read.
+    pub fn all_readable(&self) -> bool {
+        self.store.state().iter().all(|object| object.0.is_ok())
+    }
+}
+
+/// The readable ones among objects.
+pub fn readable<K>(objects: &[Arc<Guarded<K>>]) -> impl Iterator<Item = &K> {
+    objects.iter().filter_map(|object| object.0.as_ref().ok())
+}

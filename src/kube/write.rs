@@ -1,0 +1,216 @@
+//! Writes to the cluster: each asks the fence, is bounded in time and safe to repeat.
+
+use std::{fmt::Debug, sync::Arc, time::Duration};
+
+use kube::{
+    Api, Client, Resource, ResourceExt,
+    api::{DeleteParams, Patch, PatchParams, Preconditions},
+};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+
+use crate::aws::fence::{Fence, Refusal};
+
+/// Who writes, in `managedFields`.
+pub const FIELD_MANAGER: &str = "sharekeeper";
+
+/// The longest that one write may take, its retries included.
+const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// A write that was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The fence was down.
+    #[error("{what} was not written: {refusal}")]
+    Refused {
+        /// What was to be written.
+        what: String,
+        /// Why not.
+        refusal: Refusal,
+    },
+    /// The apiserver did not take it.
+    #[error("{what} could not be written")]
+    Apiserver {
+        /// What was to be written.
+        what: String,
+        /// What it said.
+        #[source]
+        source: Box<kube::Error>,
+    },
+    /// The apiserver did not answer in time.
+    #[error("{what} could not be written: the apiserver did not answer within {} s", TIMEOUT.as_secs())]
+    TimedOut {
+        /// What was to be written.
+        what: String,
+    },
+}
+
+impl WriteError {
+    /// Whether the object is not there, or is another one by now.
+    pub fn is_gone(&self) -> bool {
+        matches!(self, Self::Apiserver { source, .. } if matches!(&**source, kube::Error::Api(status) if status.is_not_found() || status.is_conflict()))
+    }
+}
+
+/// Writes to the cluster.
+#[derive(Clone)]
+pub struct Writer {
+    client: Client,
+    fence: Arc<dyn Fence>,
+}
+
+impl Writer {
+    /// A writer behind a fence.
+    pub fn new(client: Client, fence: Arc<dyn Fence>) -> Self {
+        Self { client, fence }
+    }
+
+    /// The client, for reads.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Writes the whole status of an object, if it is still the same object: top-level fields that are not in `status`
+    /// any more are removed.
+    pub async fn status<K>(
+        &self,
+        object: &K,
+        before: &impl Serialize,
+        status: &impl Serialize,
+    ) -> Result<(), WriteError>
+    where
+        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
+        K::Scope: Scoped<K>,
+    {
+        let what = describe(object, "status");
+        let mut fields = fields_of(status);
+        for (key, _) in fields_of(before) {
+            fields.entry(key).or_insert(Value::Null);
+        }
+        let patch = json!({"metadata": {"uid": object.uid()}, "status": fields});
+        let api = K::Scope::api(&self.client, object.namespace().as_deref());
+        self.attempt(what, async {
+            api.patch_status(&object.name_any(), &PatchParams::default(), &Patch::Merge(patch))
+                .await
+                .map(drop)
+        })
+        .await
+    }
+
+    /// Writes an object as ours: what it names is set, created if missing.
+    pub async fn apply<K>(&self, object: &K) -> Result<(), WriteError>
+    where
+        K: Resource<DynamicType = ()> + Clone + Debug + Serialize + DeserializeOwned,
+        K::Scope: Scoped<K>,
+    {
+        let what = describe(object, "object");
+        let api = K::Scope::api(&self.client, object.namespace().as_deref());
+        let params = PatchParams::apply(FIELD_MANAGER).force();
+        self.attempt(what, async {
+            api.patch(&object.name_any(), &params, &Patch::Apply(object)).await.map(drop)
+        })
+        .await
+    }
+
+    /// Adds our finalizer, if it is not there and the object is not going.
+    pub async fn add_finalizer<K>(&self, object: &K, finalizer: &str) -> Result<(), WriteError>
+    where
+        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
+        K::Scope: Scoped<K>,
+    {
+        let mut finalizers = object.finalizers().to_vec();
+        finalizers.push(finalizer.to_owned());
+        self.finalizers(object, &finalizers).await
+    }
+
+    /// Takes our finalizer away.
+    pub async fn remove_finalizer<K>(&self, object: &K, finalizer: &str) -> Result<(), WriteError>
+    where
+        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
+        K::Scope: Scoped<K>,
+    {
+        let finalizers: Vec<_> = object.finalizers().iter().filter(|f| *f != finalizer).cloned().collect();
+        let result = self.finalizers(object, &finalizers).await;
+        result.or_else(|error| if error.is_gone() { Ok(()) } else { Err(error) })
+    }
+
+    /// With the resourceVersion: another's finalizer is never lost.
+    async fn finalizers<K>(&self, object: &K, finalizers: &[String]) -> Result<(), WriteError>
+    where
+        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
+        K::Scope: Scoped<K>,
+    {
+        let what = describe(object, "finalizers");
+        let metadata = json!({"uid": object.uid(), "resourceVersion": object.resource_version(), "finalizers": finalizers});
+        let patch = Patch::Merge(json!({"metadata": metadata}));
+        let api = K::Scope::api(&self.client, object.namespace().as_deref());
+        self.attempt(what, async {
+            api.patch(&object.name_any(), &PatchParams::default(), &patch).await.map(drop)
+        })
+        .await
+    }
+
+    /// Deletes this very object.
+    pub async fn delete<K>(&self, object: &K) -> Result<(), WriteError>
+    where
+        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
+        K::Scope: Scoped<K>,
+    {
+        let what = describe(object, "deletion");
+        let preconditions = Preconditions { uid: object.uid(), resource_version: None };
+        let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
+        let api = K::Scope::api(&self.client, object.namespace().as_deref());
+        let result =
+            self.attempt(what, async { api.delete(&object.name_any(), &params).await.map(drop) }).await;
+        result.or_else(|error| if error.is_gone() { Ok(()) } else { Err(error) })
+    }
+
+    async fn attempt(
+        &self,
+        what: String,
+        write: impl Future<Output = kube::Result<()>>,
+    ) -> Result<(), WriteError> {
+        if let Err(refusal) = self.fence.check() {
+            return Err(WriteError::Refused { what, refusal });
+        }
+        match tokio::time::timeout(TIMEOUT, write).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(source)) => Err(WriteError::Apiserver { what, source: Box::new(source) }),
+            Err(_elapsed) => Err(WriteError::TimedOut { what }),
+        }
+    }
+}
+
+fn describe<K: Resource<DynamicType = ()>>(object: &K, part: &str) -> String {
+    let namespace = object.namespace().map(|namespace| format!("{namespace}/")).unwrap_or_default();
+    format!("the {part} of {} {namespace}{}", K::kind(&()), object.name_any())
+}
+
+fn fields_of(value: &impl Serialize) -> serde_json::Map<String, Value> {
+    match serde_json::to_value(value) {
+        Ok(Value::Object(fields)) => fields,
+        _ => serde_json::Map::new(),
+    }
+}
+
+/// Where the objects of a kind live.
+pub trait Scoped<K> {
+    /// The API of one object.
+    fn api(client: &Client, namespace: Option<&str>) -> Api<K>;
+}
+
+impl<K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>> Scoped<K>
+    for kube::core::NamespaceResourceScope
+{
+    fn api(client: &Client, namespace: Option<&str>) -> Api<K> {
+        Api::namespaced(client.clone(), namespace.unwrap_or_default())
+    }
+}
+
+impl<K: Resource<DynamicType = (), Scope = kube::core::ClusterResourceScope>> Scoped<K>
+    for kube::core::ClusterResourceScope
+{
+    fn api(client: &Client, _namespace: Option<&str>) -> Api<K> {
+        Api::all(client.clone())
+    }
+}
