@@ -1,6 +1,5 @@
 //! The two fronts: an in-process connector for the AWS SDKs, and loopback HTTP with a small administration.
 
-use std::convert::Infallible;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -132,15 +131,14 @@ async fn answer(
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
     let request = http::Request::from_parts(parts, body);
     if request.uri().path().starts_with("/_sim/") {
-        let Ok(response) = administer(&net, &request);
-        return Ok(response);
+        return Ok(administer(&net, &request));
     }
     let delivery =
         net.serve(request).await.map_err(|lost| io::Error::new(io::ErrorKind::ConnectionReset, lost))?;
     Ok(sendable(delivery))
 }
 
-fn administer(net: &Net, request: &http::Request<Bytes>) -> Result<http::Response<Reply>, Infallible> {
+fn administer(net: &Net, request: &http::Request<Bytes>) -> http::Response<Reply> {
     let (status, body) = match admin(net, request.method().as_str(), request.uri().path(), request.body()) {
         Ok(body) => (http::StatusCode::OK, body),
         Err(message) => (http::StatusCode::BAD_REQUEST, json!({"error": message})),
@@ -151,7 +149,7 @@ fn administer(net: &Net, request: &http::Request<Bytes>) -> Result<http::Respons
     *response.status_mut() = status;
     let kind = http::HeaderValue::from_static("application/json");
     response.headers_mut().insert(http::header::CONTENT_TYPE, kind);
-    Ok(response)
+    response
 }
 
 #[derive(Deserialize)]

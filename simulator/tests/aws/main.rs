@@ -1,4 +1,6 @@
 //! The simulated AWS as the real SDKs see it.
 
 mod bench;
+mod inside;
+mod outside;
 mod sharing;

@@ -7,6 +7,7 @@ use super::model::{AssociationType, ShareState};
 use super::principal::Principal;
 use super::types::{ResourceArn, ResourceType};
 use crate::aws::caller::Caller;
+use crate::aws::organizations::Organization;
 use crate::aws::refusal::Refusal;
 use crate::aws::settings::UnknownArn;
 use crate::aws::world::World;
@@ -76,7 +77,8 @@ impl World {
                     return Ok(Standing::Inside);
                 }
                 let together = self.directory.same_organization(owner, &account);
-                let sharing = self.directory.organization_of(owner).is_some_and(|org| org.shares_with_ram());
+                let sharing =
+                    self.directory.organization_of(owner).is_some_and(Organization::shares_with_ram);
                 if together && sharing && !retain {
                     Ok(Standing::Inside)
                 } else {

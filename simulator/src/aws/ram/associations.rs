@@ -33,10 +33,7 @@ impl World {
         let mut state = self.changeable(caller, &input.resource_share_arn)?;
         let mut keys = Vec::new();
         for (kind, entity) in input.all() {
-            let row = state
-                .of(kind, entity)
-                .filter(|(_, row)| row.status != AssociationStatus::Disassociated)
-                .last();
+            let row = state.of(kind, entity).rfind(|(_, row)| row.status != AssociationStatus::Disassociated);
             let (key, _) = row.ok_or_else(|| {
                 Refusal::unknown(format!("{entity} is not associated with the resource share."))
             })?;

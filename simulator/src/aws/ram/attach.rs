@@ -108,7 +108,7 @@ impl World {
         let kind = &permission.resource_type;
         if let Some(present) = state.permissions.get(kind) {
             if present.arn == permission.arn && !input.replace {
-                return done();
+                return Ok(done());
             }
             if !input.replace {
                 return Err(Refusal::parameter(format!(
@@ -119,7 +119,7 @@ impl World {
         self.pin(&mut state, &permission);
         state.updated_at = self.now;
         self.commit(&caller.region, &input.resource_share_arn, state);
-        done()
+        Ok(done())
     }
 
     /// DisassociateResourceSharePermission: refused while resources of the type are there (T28).
@@ -145,7 +145,7 @@ impl World {
         state.permissions.remove(&kind);
         state.updated_at = self.now;
         self.commit(&caller.region, &input.resource_share_arn, state);
-        done()
+        Ok(done())
     }
 
     /// ReplacePermissionAssociations: a work on all of the caller's shares in the region.

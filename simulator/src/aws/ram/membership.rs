@@ -29,7 +29,7 @@ impl World {
             organization.ram_role = true;
             organization.onboarded_at = now + onboarding;
         }
-        done()
+        Ok(done())
     }
 
     /// The account leaves: principals that rested on the membership lose access, on both sides.

@@ -248,7 +248,7 @@ impl ShareState {
 
     /// The live row of an entity: the newest that is neither ghost nor failed.
     pub(crate) fn live(&self, kind: AssociationType, entity: &str) -> Option<(&RowKey, &Association)> {
-        self.of(kind, entity).filter(|(_, row)| row.status.is_present()).last()
+        self.of(kind, entity).rfind(|(_, row)| row.status.is_present())
     }
 
     /// All rows of an entity, oldest first.

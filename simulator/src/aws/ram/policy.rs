@@ -125,7 +125,7 @@ impl World {
         for orphan in orphans {
             self.wake_at(Some(self.now + lag), Wake::Permission(caller.region.clone(), orphan, None));
         }
-        done()
+        Ok(done())
     }
 
     fn matching(&self, caller: &Caller, kind: &str, arn: &str) -> Option<&Permission> {

@@ -123,7 +123,7 @@ impl World {
             updated_at: self.now,
             rows: BTreeMap::new(),
             permissions: BTreeMap::new(),
-            due: pending.then(|| Due { at: self.now + lag, next: ShareNext::Active }),
+            due: pending.then_some(Due { at: self.now + lag, next: ShareNext::Active }),
         })
     }
 
@@ -179,7 +179,7 @@ impl World {
         state.due = Some(Due { at: self.now + lag, next: ShareNext::Deleted });
         self.withdraw_invitations(&caller.region, arn, None);
         self.commit(&caller.region, arn, state);
-        done()
+        Ok(done())
     }
 
     /// TagResource, of a share or a customer managed permission.
