@@ -52,7 +52,8 @@ impl HttpConnector for InProcess {
         HttpConnectorFuture::new(async move {
             let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
             let (parts, body) = request.into_parts();
-            let body = Bytes::copy_from_slice(body.bytes().unwrap_or_default());
+            // Read as a socket would read it: the SDK's guard against stalled uploads watches this.
+            let body = body.collect().await.map_err(ConnectorError::user)?.to_bytes();
             let delivery = net
                 .serve(http::Request::from_parts(parts, body))
                 .await

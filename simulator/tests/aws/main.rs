@@ -1,6 +1,14 @@
 //! The simulated AWS as the real SDKs see it.
 
 mod bench;
+mod identity;
 mod inside;
+mod loopback;
 mod outside;
+mod paging;
+mod permissions;
+mod repeat;
 mod sharing;
+mod tokens;
+mod tree;
+mod troubles;
