@@ -19,7 +19,6 @@ pub(crate) const TRANSIT_GATEWAY: &str = example::RESOURCES[0];
 pub(crate) const SUBNET: &str = example::RESOURCES[1];
 pub(crate) const PREFIX_LIST: &str = example::RESOURCES[3];
 pub(crate) const RULE: &str = example::RESOURCES[4];
-pub(crate) const OTHER_RULE: &str = example::RESOURCES[5];
 
 #[derive(Clone, Debug)]
 struct Virtual(Net);

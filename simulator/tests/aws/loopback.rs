@@ -73,7 +73,7 @@ async fn lost_answers_over_http() {
     for trouble in [Trouble::Disconnect, Trouble::Truncate] {
         let (net, address) = started().await;
         weather(&net, |weather| {
-            weather.faults.push(Fault::once("CreateResourceShare", Moment::After, trouble.clone()))
+            weather.faults.push(Fault::once("CreateResourceShare", Moment::After, trouble.clone()));
         });
         let owner = client(address, OWNER);
         assert_eq!(code(wish(&owner, "lost", &[RULE], &[]).send().await), "no answer", "{trouble:?}");

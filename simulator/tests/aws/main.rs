@@ -1,4 +1,5 @@
 //! The simulated AWS as the real SDKs see it.
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test's preparation fails loudly")]
 
 mod bench;
 mod identity;

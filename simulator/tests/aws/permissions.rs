@@ -26,7 +26,7 @@ async fn every_type_gets_its_default() {
     let owner = ram(&net, OWNER);
     let arn = share(&owner, "defaults", &[RULE], &[]).await;
     let rule = row("route53resolver:ResolverRule", "AWSRAMDefaultPermissionResolverRule", "1", true);
-    assert_eq!(permissions(&owner, &arn).await, [rule.clone()]);
+    assert_eq!(permissions(&owner, &arn).await, std::slice::from_ref(&rule));
     owner
         .associate_resource_share()
         .resource_share_arn(&arn)
@@ -146,9 +146,8 @@ async fn shares_pin_versions() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn customer_managed_permissions_have_a_life() {
+async fn customer_managed_permissions_are_checked() {
     let net = net();
-    net.world().add_resource(LATTICE);
     let owner = ram(&net, OWNER);
     let create = |name: &str, kind: &str, template: &str| {
         owner.create_permission().name(name).resource_type(kind).policy_template(template).send()
@@ -174,12 +173,24 @@ async fn customer_managed_permissions_have_a_life() {
     for (name, kind, template, expected) in refused {
         assert_eq!(code(create(name, kind, template).await), expected, "{name} {kind} {template}");
     }
-    let made = create("lattice", "vpc-lattice:Service", TEMPLATE).await.expect("created");
+}
+
+#[tokio::test(start_paused = true)]
+async fn customer_managed_permissions_have_a_life() {
+    let net = net();
+    net.world().add_resource(LATTICE);
+    let owner = ram(&net, OWNER);
+    let create = || {
+        owner
+            .create_permission()
+            .name("lattice")
+            .resource_type("vpc-lattice:Service")
+            .policy_template(TEMPLATE)
+            .send()
+    };
+    let made = create().await.expect("created");
     let permission = made.permission().and_then(|made| made.arn()).expect("an ARN").to_owned();
-    assert_eq!(
-        code(create("lattice", "vpc-lattice:Service", TEMPLATE).await),
-        "PermissionAlreadyExistsException"
-    );
+    assert_eq!(code(create().await), "PermissionAlreadyExistsException");
     let version =
         || owner.create_permission_version().permission_arn(&permission).policy_template(TEMPLATE).send();
     for _ in 2..=5 {

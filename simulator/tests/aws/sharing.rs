@@ -75,7 +75,9 @@ async fn a_removed_principal_leaves_a_ghost_beside_its_new_row() {
         .await
         .expect("removed");
     assert_eq!(
-        gone.resource_share_associations()[0].status().map(|status| status.as_str()),
+        gone.resource_share_associations()[0]
+            .status()
+            .map(aws_sdk_ram::types::ResourceShareAssociationStatus::as_str),
         Some("DISASSOCIATING")
     );
     let again = || owner.associate_resource_share().resource_share_arn(&arn).principals(CONSUMER).send();
@@ -297,7 +299,9 @@ async fn listings_of_entities_show_both_sides() {
     let seen: Vec<_> = seen
         .resources()
         .iter()
-        .map(|row| (row.arn().unwrap_or_default(), row.status().map(|status| status.as_str())))
+        .map(|row| {
+            (row.arn().unwrap_or_default(), row.status().map(aws_sdk_ram::types::ResourceStatus::as_str))
+        })
         .collect();
     assert_eq!(seen, [(SUBNET, Some("LIMIT_EXCEEDED"))]);
     let bad = owner

@@ -22,7 +22,7 @@ async fn walk(net: &Net) -> BTreeMap<String, String> {
         client.list_roots().into_paginator().send().collect::<Result<Vec<_>, _>>().await.expect("roots");
     let root = pages
         .iter()
-        .flat_map(|page| page.roots())
+        .flat_map(aws_sdk_organizations::operation::list_roots::ListRootsOutput::roots)
         .next()
         .and_then(|root| root.id())
         .expect("a root")
@@ -81,7 +81,7 @@ async fn accounts_carry_state_and_paths() {
     let line = net.world().directory().line_of(CONSUMER);
     let path = format!("{}/{}/{CONSUMER}/", organization_id(&net), line.join("/"));
     assert_eq!(account.paths(), [path]);
-    assert_eq!(account.state().map(|state| state.as_str()), Some("ACTIVE"));
+    assert_eq!(account.state().map(aws_sdk_organizations::types::AccountState::as_str), Some("ACTIVE"));
     let parent = client.list_parents().child_id(CONSUMER).send().await.expect("parents");
     assert_eq!(parent.parents()[0].id(), line.last().map(String::as_str));
     let children = client

@@ -104,7 +104,10 @@ async fn failed_rows_name_their_reason_and_can_be_tried_again() {
             .expect("rows");
         let row = &listed.resource_share_associations()[0];
         assert_eq!(
-            (row.status().map(|status| status.as_str()), row.status_message()),
+            (
+                row.status().map(aws_sdk_ram::types::ResourceShareAssociationStatus::as_str),
+                row.status_message()
+            ),
             (Some("FAILED"), Some("Capacity Blocks can't be shared"))
         );
         associate().await.expect("tried again");
@@ -152,7 +155,7 @@ async fn faults_strike_before_or_after_the_effect() {
         for (moment, made) in [(Moment::Before, false), (Moment::After, true)] {
             let net = net();
             weather(&net, |weather| {
-                weather.faults.push(Fault::once("CreateResourceShare", moment, trouble.clone()))
+                weather.faults.push(Fault::once("CreateResourceShare", moment, trouble.clone()));
             });
             let owner = ram(&net, OWNER);
             assert_eq!(
@@ -189,7 +192,7 @@ async fn faults_count_the_calls_they_match() {
 async fn silence_lasts_until_the_client_gives_up() {
     let net = net();
     weather(&net, |weather| {
-        weather.faults.push(Fault::once("CreateResourceShare", Moment::After, Trouble::Silence))
+        weather.faults.push(Fault::once("CreateResourceShare", Moment::After, Trouble::Silence));
     });
     let timeouts = TimeoutConfig::builder().operation_timeout(Duration::from_secs(10)).build();
     let config = ram(&net, OWNER).config().to_builder().timeout_config(timeouts).build();
