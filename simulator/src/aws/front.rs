@@ -3,6 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use aws_smithy_runtime_api::client::connector_metadata::ConnectorMetadata;
 use aws_smithy_runtime_api::client::http::{
@@ -20,7 +21,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 use super::action::Action;
 use super::net::Net;
@@ -108,19 +109,28 @@ fn sendable(delivery: Delivery) -> http::Response<Reply> {
 }
 
 /// Serves all services and `/_sim/` on `listener` until dropped.
-pub async fn serve(listener: TcpListener, net: Net) -> io::Result<()> {
+pub async fn serve(listener: TcpListener, net: Net) {
     loop {
-        let (stream, _) = listener.accept().await?;
-        stream.set_nodelay(true)?;
-        let net = net.clone();
-        tokio::spawn(async move {
-            let service = service_fn(|request| answer(net.clone(), request));
-            let connection =
-                hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "connection ended");
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                tokio::spawn(converse(stream, net.clone()));
             }
-        });
+            Err(error) => {
+                // Such as too many open files: others may close theirs meanwhile.
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+async fn converse(stream: TcpStream, net: Net) {
+    let prompt = stream.set_nodelay(true);
+    let service = service_fn(|request| answer(net.clone(), request));
+    let connection =
+        hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    if let Err(error) = connection.await {
+        tracing::debug!(%error, ?prompt, "connection ended");
     }
 }
 

@@ -65,6 +65,8 @@ pub struct Lags {
     pub read: Lag,
     /// How old the state is that a list without ARNs answers from.
     pub list: Lag,
+    /// How much older the state is that consumers see (T07, T13).
+    pub consumer: Lag,
 }
 
 /// How listings are cut into pages (ram.md fact 3, T03, T06).
@@ -198,11 +200,11 @@ impl Fault {
     }
 }
 
-/// An association that ends FAILED (ram.md section 2.2, T10).
+/// An association that ends FAILED (ram.md section 2.2, T10), or a share (section 2.1).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AssociationFailure {
-    /// The resource ARN or principal it befalls.
+    /// The resource ARN, principal or share name it befalls.
     pub entity: String,
     /// `statusMessage` of the row.
     pub message: String,

@@ -92,6 +92,36 @@ async fn a_session_is_an_account_a_role_and_a_name() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_role_may_trust_one_role_alone() {
+    let net = net();
+    let controller = format!("arn:aws:iam::{TOOLING}:role/controller");
+    let trusting =
+        Role { trusted: BTreeSet::from([controller.clone()]), longest_session: 43_200, ..Role::default() };
+    net.world().put_role(OWNER, "narrow", trusting);
+    let assume = |keys: Credentials, role: String, seconds: i32| {
+        let call = sts_as(&net, keys, "us-east-1").assume_role().role_arn(role).role_session_name("chain");
+        call.duration_seconds(seconds).send()
+    };
+    let narrow = format!("arn:aws:iam::{OWNER}:role/narrow");
+    assert_eq!(code(assume(key(TOOLING), narrow.clone(), 900).await), "AccessDenied");
+    let first =
+        assume(key(TOOLING), controller, 900).await.expect("assumed").credentials.expect("credentials");
+    let first = Credentials::new(
+        first.access_key_id,
+        first.secret_access_key,
+        Some(first.session_token),
+        None,
+        "test",
+    );
+    assert_eq!(code(assume(first.clone(), narrow.clone(), 3600).await), "ok");
+    assert_eq!(
+        code(assume(first, narrow, 3601).await),
+        "ValidationError",
+        "a chained session lasts an hour at most"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn unknown_keys_and_missing_tokens_are_refused() {
     let net = net();
     let keys = session(&net, 900).await;

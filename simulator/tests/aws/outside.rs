@@ -258,3 +258,36 @@ async fn service_principals_keep_to_themselves() {
         .collect();
     assert_eq!(sources, [(OWNER, "DISASSOCIATED"), (CONSUMER, "ASSOCIATED")]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_consumer_may_leave_what_it_accepted_if_the_types_let_it() {
+    for (resource, expected) in [(RULE, "ok"), (CERTIFICATE, "OperationNotPermittedException")] {
+        let net = net();
+        net.world().add_resource(CERTIFICATE);
+        let (owner, partner) = (ram(&net, OWNER), ram(&net, PARTNER));
+        let arn = share(&owner, "outer", &[resource], &[PARTNER, CONSUMER]).await;
+        let leave = |client: &aws_sdk_ram::Client, account: &str| {
+            client.disassociate_resource_share().resource_share_arn(&arn).principals(account).send()
+        };
+        assert_eq!(code(leave(&partner, PARTNER).await), "UnknownResourceException", "not in it yet");
+        let (invitation, _) = invitations(&partner).await.remove(0);
+        partner
+            .accept_resource_share_invitation()
+            .resource_share_invitation_arn(invitation)
+            .send()
+            .await
+            .expect("accepted");
+        wait(1.0).await;
+        assert_eq!(code(leave(&partner, CONSUMER).await), "OperationNotPermittedException", "only itself");
+        let inside = leave(&ram(&net, CONSUMER), CONSUMER).await;
+        assert_eq!(
+            code(inside),
+            "OperationNotPermittedException",
+            "T19: not what comes through the organization"
+        );
+        assert_eq!(code(leave(&partner, PARTNER).await), expected, "{resource}");
+        if expected == "ok" {
+            assert_eq!(code(leave(&partner, PARTNER).await), "UnknownResourceException", "T19: already gone");
+        }
+    }
+}

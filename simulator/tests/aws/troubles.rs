@@ -60,6 +60,19 @@ async fn readers_lag() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn consumers_lag_behind_owners() {
+    let net = net();
+    weather(&net, |weather| weather.lags.consumer = Lag::Fixed(120.0));
+    let owner = ram(&net, OWNER);
+    let arn = share(&owner, "rules", &[RULE], &[CONSUMER]).await;
+    wait(60.0).await;
+    assert_eq!(rows(&owner, &arn, Kind::Principal).await, [pair(CONSUMER, "ASSOCIATED")]);
+    assert!(crate::bench::offered(&ram(&net, CONSUMER)).await.is_empty(), "T13");
+    wait(61.0).await;
+    assert_eq!(crate::bench::offered(&ram(&net, CONSUMER)).await, ["rules"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn replicas_disagree_within_the_lag_and_agree_after_it() {
     let net = net();
     weather(&net, |weather| weather.lags.list = Lag::Uniform(0.0, 60.0));
@@ -114,6 +127,29 @@ async fn failed_rows_name_their_reason_and_can_be_tried_again() {
         wait(1.0).await;
         assert_eq!(rows(&owner, &arn, Kind::Resource).await, [pair(RULE, "ASSOCIATED")]);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_share_may_fail_as_a_whole() {
+    let net = net();
+    weather(&net, |weather| {
+        let (entity, message) = ("broken".to_owned(), "try later".to_owned());
+        weather.failures.push(AssociationFailure { entity, message, at_once: false, times: Some(1) });
+    });
+    let owner = ram(&net, OWNER);
+    let arn = share(&owner, "broken", &[RULE], &[CONSUMER]).await;
+    let answer = owner
+        .get_resource_shares()
+        .resource_owner(ResourceOwner::SelfValue)
+        .resource_share_arns(&arn)
+        .send()
+        .await;
+    let answer = answer.expect("shares");
+    let seen = &answer.resource_shares()[0];
+    let status = seen.status().map(aws_sdk_ram::types::ResourceShareStatus::as_str);
+    assert_eq!((status, seen.status_message()), (Some("FAILED"), Some("try later")));
+    let now = net.now();
+    assert!(net.world().truth(now).iter().all(|grant| grant.share != arn));
 }
 
 #[tokio::test(start_paused = true)]

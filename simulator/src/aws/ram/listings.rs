@@ -53,7 +53,10 @@ impl World {
     ) -> Result<Value, Refusal> {
         let by_arn = !asked.resource_share_arns.is_empty() || asked.resource_share_arn.is_some();
         let lag = if by_arn { self.weather.lags.read } else { self.weather.lags.list };
-        let as_of = self.now - lag.sample(&mut self.rng);
+        let mut as_of = self.now - lag.sample(&mut self.rng);
+        if asked.resource_owner.as_deref() == Some("OTHER-ACCOUNTS") {
+            as_of -= self.weather.lags.consumer.sample(&mut self.rng);
+        }
         let refuse = |message| match operation {
             "GetResourceShareInvitations" => Refusal::client("InvalidMaxResultsException", message),
             _ => Refusal::parameter(message),

@@ -42,6 +42,7 @@ impl World {
             name,
             allow_external: true,
             status: ShareStatus::Active,
+            message: None,
             feature_set: FeatureSet::CreatedFromPolicy,
             retain: false,
             tags: BTreeMap::new(),

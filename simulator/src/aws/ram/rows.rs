@@ -26,6 +26,7 @@ pub(super) fn share(share: &Share, state: &ShareState, owner: bool) -> Value {
         "owningAccountId": share.owner,
         "allowExternalPrincipals": state.allow_external,
         "status": state.status.text(),
+        "statusMessage": state.message,
         "tags": owner.then(|| tags(&state.tags)),
         "creationTime": state.created_at,
         "lastUpdatedTime": state.updated_at,
