@@ -80,6 +80,7 @@ fn refusal(caller: &Caller, call: &Call, trouble: &Trouble) -> Refusal {
     }
 }
 
+/// RAM declares throttling on four operations only; here any may throttle \[X].
 pub(crate) fn throttled(service: &str) -> Refusal {
     match service {
         "organizations" => Refusal::client(

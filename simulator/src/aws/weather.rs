@@ -235,7 +235,7 @@ pub struct Weather {
 }
 
 impl Throttle {
-    /// The rates that AWS publishes for Organizations, per account (ram.md section 7.1 [D]).
+    /// The rates that AWS publishes for Organizations, per account (ram.md section 7.1 \[D]).
     pub fn organizations_published() -> Vec<Self> {
         const RATES: [(&str, f64, f64); 17] = [
             ("DescribeOrganization", 1.0, 2.0),

@@ -144,7 +144,8 @@ impl World {
         Ok(types)
     }
 
-    /// A resource must be of a shareable type, the caller's, of this region, and known to its service.
+    /// A resource must be of a shareable type, the caller's, of this region, and known to its service. That such are
+    /// refused is documented; with which error is assumed \[X].
     fn admit_resource(&self, caller: &Caller, arn: &str) -> Result<ResourceType, Refusal> {
         let parts = ResourceArn::read(arn).ok_or_else(|| Refusal::malformed_arn(arn))?;
         let kind = parts.resource_type().ok_or_else(|| {
@@ -170,6 +171,8 @@ impl World {
         Ok(kind)
     }
 
+    /// Org-only types need an organization that shares with RAM, and nobody outside it. While sharing is off they are
+    /// refused whoever the principals are (T25) \[X].
     fn admit_types(
         &self,
         caller: &Caller,
@@ -208,7 +211,7 @@ impl World {
 }
 
 /// The rules of kinds: IAM principals and services only where the types take them, services by themselves and before
-/// resources, sources only with services (ram.md section 3, T39).
+/// resources, sources only with services (ram.md section 3, T39). The error codes are assumed \[X].
 fn admit_services(state: &ShareState, entities: &Entities, types: &[ResourceType]) -> Result<(), Refusal> {
     let present = state.present(AssociationType::Principal).map(|(name, _)| name);
     let principals: Vec<Principal> = present

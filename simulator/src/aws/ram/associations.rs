@@ -29,7 +29,7 @@ impl World {
         self.answer_rows(caller, &input.resource_share_arn, &keys)
     }
 
-    /// DisassociateResourceShare. An entity without a row is unknown [X: the message is not documented].
+    /// DisassociateResourceShare. An entity without a row is unknown \[X: the message is not documented].
     pub fn disassociate(&mut self, caller: &Caller, input: &Entities) -> Result<Value, Refusal> {
         if self.foreign(caller, &input.resource_share_arn) {
             return self.leave(caller, input);
@@ -66,7 +66,7 @@ impl World {
     }
 
     /// A consumer leaves a share by disassociating itself: only where it accepted an invitation, and only from types
-    /// that support it (ram.md section 3 [D]).
+    /// that support it (ram.md section 3 \[D]).
     fn leave(&mut self, caller: &Caller, input: &Entities) -> Result<Value, Refusal> {
         let arn = &input.resource_share_arn;
         let itself =
@@ -101,6 +101,7 @@ impl World {
         Ok(json!({"resourceShareAssociations": rows}))
     }
 
+    /// What is on its way out cannot come back yet \[X]; what is there answers its row, or is refused \[X].
     fn check_transitions(&self, state: &ShareState, input: &Entities) -> Result<(), Refusal> {
         for (kind, entity) in input.all() {
             if state.of(kind, entity).any(|(_, row)| row.status == AssociationStatus::Disassociating) {

@@ -91,7 +91,7 @@ impl World {
         Ok(())
     }
 
-    /// AssociateResourceSharePermission.
+    /// AssociateResourceSharePermission. Once more without `replace` succeeds and changes nothing \[X].
     pub(super) fn attach_permission(
         &mut self,
         caller: &Caller,
@@ -122,7 +122,8 @@ impl World {
         Ok(done())
     }
 
-    /// DisassociateResourceSharePermission: refused while resources of the type are there (T28).
+    /// DisassociateResourceSharePermission: refused while resources of the type are there (T28);
+    /// with which error is assumed \[X].
     pub(super) fn detach_permission(
         &mut self,
         caller: &Caller,

@@ -234,7 +234,7 @@ impl World {
     }
 }
 
-/// Seven days if all types of the share are of that list, else twelve hours [X for mixed and empty shares].
+/// Seven days if all types of the share are of that list, else twelve hours \[X for mixed and empty shares].
 fn expiry(state: &ShareState) -> f64 {
     let mut codes = rows::present_types(state).peekable();
     let week = codes.peek().is_some()

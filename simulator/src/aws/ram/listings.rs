@@ -230,6 +230,7 @@ impl World {
         })))
     }
 
+    /// With no filter, AWS managed permissions of all shares are listed too \[X: to be verified].
     fn list_attached(
         &self,
         caller: &Caller,
@@ -276,6 +277,7 @@ impl World {
         })
     }
 
+    /// Associated principals only: the answer has no status \[X].
     fn list_principals(
         &self,
         caller: &Caller,

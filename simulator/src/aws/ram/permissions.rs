@@ -88,7 +88,8 @@ fn unknown(arn: &str) -> Refusal {
 }
 
 impl World {
-    /// AWS publishes a permission: a type's default or a further one. Every type starts with its default.
+    /// AWS publishes a permission: a type's default or a further one. Every type starts with its default, whose name
+    /// follows a rule and whose content is everything of the service \[X].
     pub fn publish_permission(&mut self, name: &str, resource_type: &str, is_type_default: bool) {
         let policy = json!({"Effect": "Allow", "Action": [format!("{}:*", resource_type.split(':').next().unwrap_or_default())]});
         let arn = format!("arn:aws:ram::aws:permission/{name}");

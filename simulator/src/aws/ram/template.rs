@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::aws::refusal::Refusal;
 
-/// Conditions that customer managed permissions may not use (ram.md section 4 [D]).
+/// Conditions that customer managed permissions may not use (ram.md section 4 \[D]).
 const REFUSED_CONDITIONS: [&str; 7] = [
     "aws:principalorgid",
     "aws:principalorgpaths",
