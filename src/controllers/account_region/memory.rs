@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// How long complete listings must have been without a share that was listed before, in seconds. [X]
+/// How long complete listings must have been without a share that was listed before, in seconds. \[X\]
 const SETTLED_ABSENCE: i64 = 60;
 /// The shortest and the longest wait before a read-back.
 const READ_BACK: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
