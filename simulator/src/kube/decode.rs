@@ -1,11 +1,13 @@
 //! Bodies: JSON or YAML, pruned, defaulted and checked against the kind.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::kinds::Kind;
 use super::object;
 use super::request::Call;
-use super::status::StatusError;
+use super::status::{FieldError, StatusError};
 
 /// An object as the server takes it in.
 pub(crate) struct Decoded {
@@ -29,13 +31,27 @@ pub(crate) fn value(call: &Call) -> Result<Value, StatusError> {
 pub(crate) fn body(call: &Call, kind: &Kind) -> Result<Decoded, StatusError> {
     let mut object = value(call)?;
     check_type(&mut object, kind)?;
-    conform(call, kind, object)
+    let unknown = conform(kind, &mut object);
+    let warnings = judge(call, &unknown, |text| {
+        let (name, version) = (&kind.kind, &kind.version);
+        StatusError::bad_request(format!(
+            "{name} in version {version:?} cannot be handled as a {name}: strict decoding error: {text}"
+        ))
+    })?;
+    Ok(Decoded { object, warnings })
 }
 
 /// The object that a patch led to.
 pub(crate) fn patched(call: &Call, kind: &Kind, mut object: Value) -> Result<Decoded, StatusError> {
     check_type(&mut object, kind)?;
-    conform(call, kind, object)
+    let as_patched = object.to_string();
+    let unknown = conform(kind, &mut object);
+    let warnings = judge(call, &unknown, |text| {
+        let detail = format!("strict decoding error: {text}");
+        let error = FieldError::invalid("patch", as_patched.as_str().into(), detail);
+        StatusError::invalid("", "", "", &[error])
+    })?;
+    Ok(Decoded { object, warnings })
 }
 
 /// The body of a server-side apply: what is applied, before defaults.
@@ -45,8 +61,22 @@ pub(crate) fn apply_configuration(call: &Call, kind: &Kind) -> Result<Decoded, S
     Ok(Decoded { object, warnings: Vec::new() })
 }
 
-fn conform(_call: &Call, _kind: &Kind, object: Value) -> Result<Decoded, StatusError> {
-    Ok(Decoded { object, warnings: Vec::new() })
+fn conform(kind: &Kind, object: &mut Value) -> BTreeSet<String> {
+    kind.schema.as_ref().map(|s| s.conform(object)).unwrap_or_default()
+}
+
+/// What `fieldValidation` says about unknown fields: refuse (Strict), say so (Warn, the default), or nothing (Ignore).
+fn judge(
+    call: &Call,
+    unknown: &BTreeSet<String>,
+    refusal: impl Fn(&str) -> StatusError,
+) -> Result<Vec<String>, StatusError> {
+    let texts: Vec<String> = unknown.iter().map(|path| format!("unknown field {path:?}")).collect();
+    match call.query.get("fieldValidation").unwrap_or_default() {
+        "Strict" if !texts.is_empty() => Err(refusal(&texts.join(", "))),
+        "Ignore" => Ok(Vec::new()),
+        _ => Ok(texts),
+    }
 }
 
 fn check_type(object: &mut Value, kind: &Kind) -> Result<(), StatusError> {

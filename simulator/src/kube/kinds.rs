@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::fields::Shape;
 use super::jsonpath::JsonPath;
 use super::object::text;
 use super::schema::Schema;
@@ -35,6 +36,8 @@ pub(crate) struct Kind {
     pub(crate) columns: Vec<Column>,
     pub(crate) selectable: Vec<(String, JsonPath)>,
     pub(crate) schema: Option<Schema>,
+    /// How objects merge under server-side apply.
+    pub(crate) shape: Shape,
     /// Writes without a resourceVersion are taken (`AllowUnconditionalUpdate`); only for built-in kinds.
     pub(crate) unconditional_update: bool,
     /// Custom resources count generations and answer deletions with a Status.
@@ -78,6 +81,7 @@ impl Kind {
             columns: Vec::new(),
             selectable: Vec::new(),
             schema: None,
+            shape: Shape::of_object(None),
             unconditional_update: true,
             custom: false,
         }
@@ -251,6 +255,7 @@ fn defined_version(definition: &Value, version: &Value) -> Kind {
         status: version.pointer("/subresources/status").is_some(),
         columns: columns(version),
         selectable: paths.map(|f| selectable(text(f, "/jsonPath"))).collect(),
+        shape: Shape::of_object(schema),
         schema: schema.map(Schema::new),
         unconditional_update: false,
         custom: true,

@@ -244,8 +244,7 @@ impl StatusError {
 fn aggregate(errors: &[FieldError]) -> String {
     let mut texts: Vec<String> = Vec::new();
     for error in errors {
-        let field = if error.field.is_empty() { "<nil>" } else { &error.field };
-        let text = format!("{field}: {}", error.body());
+        let text = format!("{}: {}", error.field, error.body());
         if !texts.contains(&text) {
             texts.push(text);
         }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::kinds::{Kind, definitions, namespaces};
 use super::object;
+use super::schema::Part;
 use super::status::FieldError;
 
 pub(crate) fn prepare_create(kind: &Kind, object: &mut Value) {
@@ -73,7 +74,7 @@ fn keep_all_but_spec(object: &mut Value, live: &Value) {
 }
 
 pub(crate) fn validate_create(kind: &Kind, object: &Value) -> Vec<FieldError> {
-    kind.schema.as_ref().map(|s| s.validate(kind, object, None)).unwrap_or_default()
+    kind.schema.as_ref().map(|s| s.validate(object, None, Part::Object)).unwrap_or_default()
 }
 
 pub(crate) fn validate_update(
@@ -82,8 +83,8 @@ pub(crate) fn validate_update(
     object: &Value,
     live: &Value,
 ) -> Vec<FieldError> {
-    let _ = subresource;
-    kind.schema.as_ref().map(|s| s.validate(kind, object, Some(live))).unwrap_or_default()
+    let part = if subresource == "status" { Part::Status } else { Part::Object };
+    kind.schema.as_ref().map(|s| s.validate(object, Some(live), part)).unwrap_or_default()
 }
 
 /// Whether finalizers hold the object.
