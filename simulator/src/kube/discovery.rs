@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::cluster::{Body, Cluster, Served};
+use super::cluster::{Body, Cluster, Served, no_such_page};
 use super::kinds::Kind;
 use super::openapi;
 use super::request::Call;
@@ -35,7 +35,7 @@ impl Cluster {
             ["openapi", "v3"] => Ok(Served::json(openapi::index(&self.group_versions()))),
             ["openapi", "v3", "api", version] => self.openapi("", version),
             ["openapi", "v3", "apis", group, version] => self.openapi(group, version),
-            _ => Err(StatusError::no_such_path()),
+            _ => Ok(no_such_page()),
         }
     }
 

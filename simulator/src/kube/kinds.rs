@@ -271,6 +271,9 @@ fn strings(value: &Value, pointer: &str) -> Vec<String> {
     list(value, pointer).filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
+/// How a column without a description is described.
+const COLUMN: &str = "Custom resource definition column (in JSONPath format): ";
+
 /// The columns of a version; without any, the age alone, as the apiserver gives.
 fn columns(version: &Value) -> Vec<Column> {
     let columns: Vec<Column> = list(version, "/additionalPrinterColumns")
@@ -278,7 +281,10 @@ fn columns(version: &Value) -> Vec<Column> {
             name: text(c, "/name").to_owned(),
             type_: text(c, "/type").to_owned(),
             format: text(c, "/format").to_owned(),
-            description: text(c, "/description").to_owned(),
+            description: match text(c, "/description") {
+                "" => format!("{COLUMN}{}", text(c, "/jsonPath")),
+                description => description.to_owned(),
+            },
             priority: c.get("priority").and_then(Value::as_i64).unwrap_or_default(),
             path: JsonPath::parse(text(c, "/jsonPath")),
         })

@@ -56,9 +56,12 @@ fn manager(write: &Write<'_>, applies: bool) -> Manager {
     }
 }
 
-/// An object with nothing but its type.
+/// An object with nothing but its type; built-in types have their parts even when empty.
 fn blank(kind: &Kind) -> Value {
-    json!({"apiVersion": kind.api_version(), "kind": kind.kind})
+    if kind.custom {
+        return json!({"apiVersion": kind.api_version(), "kind": kind.kind});
+    }
+    json!({"apiVersion": kind.api_version(), "kind": kind.kind, "metadata": {}, "spec": {}, "status": {}})
 }
 
 /// What an update changes becomes `manager`'s, and nobody else's.
@@ -130,18 +133,15 @@ pub(crate) fn check_apply(write: &Write<'_>, config: &Value) -> Result<(), Statu
     if unknown.is_empty() {
         return Ok(());
     }
-    let namespace = match write.target.namespace.as_str() {
-        "" => "",
-        namespace => &format!("{namespace}/"),
-    };
     let errors: Vec<String> = unknown.iter().map(|p| format!("{p}: field not declared in schema")).collect();
     let text = match errors.as_slice() {
         [one] => one.clone(),
         several => format!("errors:\n  {}", several.join("\n  ")),
     };
     let message = format!(
-        "failed to create typed patch object ({namespace}{}; {}, Kind={}): {text}",
-        write.target.name,
+        "failed to create typed patch object ({}/{}; {}, Kind={}): {text}",
+        object::namespace(config),
+        object::name(config),
         write.kind.api_version(),
         write.kind.kind
     );
@@ -216,6 +216,7 @@ fn applied(
     if let Some(schema) = &write.kind.schema {
         schema.fill_in(&mut object);
     }
+    object::drop_empty_metadata(&mut object);
     managed::encode(&mut object, &managed);
     Ok(object)
 }

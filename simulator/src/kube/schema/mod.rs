@@ -43,13 +43,19 @@ impl Schema {
         conform::default(&self.root, object);
     }
 
-    /// All that the schema refuses, in the apiserver's order: types and limits, lists, rules. Rules are not
-    /// evaluated on objects of the wrong form.
-    pub(crate) fn validate(&self, object: &Value, live: Option<&Value>, part: Part) -> Vec<FieldError> {
-        let mut errors = match part {
+    /// `errors` and all that the schema refuses, in the apiserver's order: types and limits, lists, rules. Rules are
+    /// not evaluated on objects of the wrong form.
+    pub(crate) fn validate(
+        &self,
+        object: &Value,
+        live: Option<&Value>,
+        part: Part,
+        mut errors: Vec<FieldError>,
+    ) -> Vec<FieldError> {
+        errors.extend(match part {
             Part::Object => validate::check(&self.root, "", object, live),
             Part::Status => self.validate_status(object, live),
-        };
+        });
         let repeated_before = live.is_some_and(|old| !lists::check(&self.root, "", old).is_empty());
         if !repeated_before {
             errors.extend(lists::check(&self.root, "", object));

@@ -22,9 +22,7 @@ pub(super) fn check(node: &Node, path: &str, value: &Value, old: Option<&Value>)
     check_enumeration(&node.limits, path, value, &mut errors);
     match value {
         Value::String(text) => check_text(&node.limits, path, text, &mut errors),
-        Value::Number(number) => {
-            check_number(&node.limits, path, value, number.as_f64().unwrap_or_default(), &mut errors);
-        }
+        Value::Number(_) => check_number(node, path, value, &mut errors),
         Value::Array(items) => check_items(node, path, items, old, &mut errors),
         Value::Object(_) => check_fields(node, path, value, old, &mut errors),
         _ => {}
@@ -97,7 +95,16 @@ fn check_text(limits: &Limits, path: &str, text: &str, errors: &mut Vec<FieldErr
     }
 }
 
-fn check_number(limits: &Limits, path: &str, value: &Value, number: f64, errors: &mut Vec<FieldError>) {
+fn check_number(node: &Node, path: &str, value: &Value, errors: &mut Vec<FieldError>) {
+    let (limits, number) = (&node.limits, value.as_f64().unwrap_or_default());
+    if node.type_ == "integer" && number.fract() != 0.0 {
+        let format = match limits.format.as_str() {
+            "" => "(default format)".to_owned(),
+            format => format!("with format {format}"),
+        };
+        let detail = format!("Checked value must be of type integer {format} in {path}");
+        errors.push(FieldError::invalid("<nil>", "".into(), detail));
+    }
     let mut refuse = |what: String| errors.push(invalid(path, value.clone(), format!("{path} in body {what}")));
     if let Some(factor) = limits.multiple_of.filter(|factor| (number / factor).fract() != 0.0) {
         refuse(format!("should be a multiple of {factor}"));
