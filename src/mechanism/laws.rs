@@ -33,7 +33,9 @@ use crate::{
 const PASSES: usize = 10;
 
 fn is_outsider(principal: &Principal) -> bool {
-    principal.account().is_some_and(|id| id.as_str().starts_with("9999888") || id.as_str().starts_with("8888"))
+    principal
+        .account()
+        .is_some_and(|id| id.as_str().starts_with("9999888") || id.as_str().starts_with("8888"))
 }
 
 /// The choices that a world is made of, shown without the zeros at the end.
@@ -73,7 +75,12 @@ fn all_wanted(desired: &Desired) -> Grants {
 }
 
 /// Runs a plan's chains, each until AWS refuses a step, and checks law 2 after every single one.
-fn execute(world: &World, desired: &Desired, plan: &Plan, aws: &mut Aws) -> Vec<(usize, Side, Arn)> {
+fn execute(
+    world: &World,
+    desired: &Desired,
+    plan: &Plan,
+    aws: &mut Aws,
+) -> Result<Vec<(usize, Side, Arn)>, TestCaseError> {
     let mut made = vec![];
     for chain in &plan.chains {
         let index = world.shares.iter().position(|(s, _)| crate::plan::resolve::key_of(s) == chain.share);
@@ -84,23 +91,23 @@ fn execute(world: &World, desired: &Desired, plan: &Plan, aws: &mut Aws) -> Vec<
                     made.push((index.unwrap(), chain.side, id));
                 }
                 Ok(_) => {}
-                Err(refused) => panic!("AWS refuses {:?}: {refused}", step.action),
+                Err(refused) => prop_assert!(false, "AWS refuses {:?}: {}", step.action, refused),
             }
             let extra: Grants = aws.grants().difference(&(&before | &all_wanted(desired))).cloned().collect();
-            assert!(extra.is_empty(), "{:?} grants {extra:?}", step.action);
+            prop_assert!(extra.is_empty(), "law 2: {:#?} grants {:?}", lines(plan), extra);
         }
     }
-    made
+    Ok(made)
 }
 
 /// Passes until nothing is left to do; the plans on the way.
-fn converge(world: &mut World, aws: &mut Aws, ghosts: bool) -> Vec<Plan> {
+fn converge(world: &mut World, aws: &mut Aws, ghosts: bool) -> Result<Vec<Plan>, TestCaseError> {
     let mut plans = vec![];
     loop {
         let desired = world.desired(world.known(), aws.now);
         let plan = plan_of(&desired, &aws.listing, &ENFORCE, aws.now);
-        assert!(plan.touched().is_disjoint(&world.untouchable), "law 4: {:?}", lines(&plan));
-        let made = execute(world, &desired, &plan, aws);
+        prop_assert!(plan.touched().is_disjoint(&world.untouchable), "law 4: {:?}", lines(&plan));
+        let made = execute(world, &desired, &plan, aws)?;
         world.report(&desired, &plan, &made);
         let before = aws.listing.clone();
         aws.settle(ghosts);
@@ -108,11 +115,12 @@ fn converge(world: &mut World, aws: &mut Aws, ghosts: bool) -> Vec<Plan> {
         let quiet = plan.is_empty() && aws.listing == before;
         plans.push(plan);
         if quiet {
-            return plans;
+            return Ok(plans);
         }
-        assert!(
+        prop_assert!(
             plans.len() < PASSES,
-            "law 1: no end after {PASSES} passes: {:#?}",
+            "law 1: no end after {} passes: {:#?}",
+            PASSES,
             plans.iter().map(lines).collect::<Vec<_>>()
         );
     }
@@ -141,9 +149,10 @@ fn outcome(world: &World, aws: &Aws) -> BTreeMap<String, String> {
 }
 
 fn changes(plan: &Plan) -> Vec<(String, Change, Option<Reason>)> {
-    let sides = plan.shares.iter().flat_map(|(key, sides)| {
-        sides.iter().map(move |(side, view)| (format!("{key} {side}"), view))
-    });
+    let sides = plan
+        .shares
+        .iter()
+        .flat_map(|(key, sides)| sides.iter().map(move |(side, view)| (format!("{key} {side}"), view)));
     sides
         .flat_map(|(who, view)| {
             view.changes().map(move |(change, held)| (who.clone(), change.clone(), held)).collect::<Vec<_>>()
@@ -169,7 +178,7 @@ proptest! {
     fn passes_end_and_only_what_is_declared_is_granted(bytes in bytes(), ghosts in any::<bool>()) {
         let mut world = World::new(&mut Dice::new(&bytes.0));
         let mut aws = world.aws();
-        let plans = converge(&mut world, &mut aws, ghosts);
+        let plans = converge(&mut world, &mut aws, ghosts)?;
         let last = plans.last().unwrap();
         let desired = world.desired(world.known(), aws.now);
         for (key, sides) in &last.shares {
@@ -205,7 +214,7 @@ proptest! {
     fn nothing_waits_for_ever_on_ourselves(bytes in bytes()) {
         let mut world = World::new(&mut Dice::new(&bytes.0));
         let mut aws = world.aws();
-        let plans = converge(&mut world, &mut aws, true);
+        let plans = converge(&mut world, &mut aws, true)?;
         for (key, sides) in &plans.last().unwrap().shares {
             for (side, view) in sides {
                 let live = view.container.as_ref().and_then(|id| aws.listing.containers.get(id));
@@ -243,7 +252,7 @@ proptest! {
             }
         }
         let mut aws = world.aws();
-        converge(&mut world, &mut aws, true);
+        converge(&mut world, &mut aws, true)?;
         if in_time {
             for (share, departure) in &mut world.shares {
                 if dice.below(2) == 1 {
@@ -284,7 +293,7 @@ proptest! {
 
         let mut direct = start.clone();
         let mut aws = direct.aws();
-        converge(&mut direct, &mut aws, true);
+        converge(&mut direct, &mut aws, true)?;
         let straight = outcome(&direct, &aws);
 
         let mut winding = start.clone();
@@ -295,16 +304,16 @@ proptest! {
         if halfway {
             let desired = winding.desired(winding.known(), aws.now);
             let plan = plan_of(&desired, &aws.listing, &ENFORCE, aws.now);
-            let made = execute(&winding, &desired, &plan, &mut aws);
+            let made = execute(&winding, &desired, &plan, &mut aws)?;
             winding.report(&desired, &plan, &made);
         } else {
-            converge(&mut winding, &mut aws, true);
+            converge(&mut winding, &mut aws, true)?;
         }
         for ((share, _), spec) in winding.shares.iter_mut().zip(goal) {
             share.spec = spec;
         }
         winding.shares.reverse();
-        converge(&mut winding, &mut aws, true);
+        converge(&mut winding, &mut aws, true)?;
         prop_assert_eq!(straight, outcome(&winding, &aws));
     }
 
@@ -332,13 +341,13 @@ proptest! {
         let mut dice = Dice::new(&bytes.0);
         let mut world = World::new(&mut dice);
         let mut aws = world.aws();
-        converge(&mut world, &mut aws, true);
+        converge(&mut world, &mut aws, true)?;
         for index in 0..world.shares.len() {
             let (share, _) = &mut world.shares[index];
             *share = edited(&mut dice, share, u8::try_from(index).unwrap());
         }
         let desired = world.desired(world.known(), aws.now);
-        for plan in converge(&mut world, &mut aws, true) {
+        for plan in converge(&mut world, &mut aws, true)? {
             for chain in &plan.chains {
                 let want = &desired.shares[&chain.share].containers[&chain.side];
                 let mut out = BTreeSet::new();
@@ -406,7 +415,7 @@ proptest! {
             *departure = dice.of(&[Departure::Stays, Departure::Deleted]);
         }
         let mut aws = world.aws();
-        let plans = converge(&mut world, &mut aws, true);
+        let plans = converge(&mut world, &mut aws, true)?;
         let desired = world.desired(world.known(), aws.now);
         for (key, sides) in &plans.last().unwrap().shares {
             for (side, view) in sides {
@@ -464,9 +473,18 @@ fn worlds_meet_every_kind_of_step() {
         let world = World::new(&mut Dice::new(&bytes.0));
         for chain in world.plan(&ENFORCE).chains {
             assert_eq!(chain.container.is_none(), matches!(chain.steps[0].action, Action::Create(_)));
-            kinds.extend(chain.steps.iter().map(|s| format!("{:?}", s.action).split(['(', ' ']).next().unwrap().to_owned()));
+            kinds.extend(
+                chain
+                    .steps
+                    .iter()
+                    .map(|s| format!("{:?}", s.action).split(['(', ' ']).next().unwrap().to_owned()),
+            );
         }
-        assert!(!mark(world.desired(world.known(), at(0)).shares.values().next().unwrap(), Side::Inner, OWNER).uid.is_empty());
+        assert!(
+            !mark(world.desired(world.known(), at(0)).shares.values().next().unwrap(), Side::Inner, OWNER)
+                .uid
+                .is_empty()
+        );
     }
     let names: Vec<&str> = kinds.iter().map(String::as_str).collect();
     assert_eq!(names, ["Associate", "Create", "Delete", "Disassociate", "SetPermission", "Tag", "Update"]);

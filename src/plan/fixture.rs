@@ -17,9 +17,7 @@ use crate::{
         change::{ChangeKind, Difference, PermissionChange},
         desired::{DesiredShare, Refusal, Standing},
         names::Organization,
-        observed::{
-            AssociationState, AttachedPermission, Container, ContainerState, Listing, Origin, Row,
-        },
+        observed::{AssociationState, AttachedPermission, Container, ContainerState, Listing, Origin, Row},
         resolve::{Departure, Facts, resolve},
         step::{Action, Members},
         view::Plan,
@@ -143,9 +141,11 @@ pub(crate) trait ShareWords: Sized {
 
 impl ShareWords for Share {
     fn of(mut self, resources: &[&str]) -> Self {
-        self.spec.resources.extend(resources.iter().map(|r| ShareResource {
-            arn: if r.starts_with("arn:") { (*r).to_owned() } else { ec2(r) },
-        }));
+        self.spec.resources.extend(
+            resources
+                .iter()
+                .map(|r| ShareResource { arn: if r.starts_with("arn:") { (*r).to_owned() } else { ec2(r) } }),
+        );
         self
     }
 
@@ -248,7 +248,8 @@ impl PolicyWords for SharingPolicy {
     }
 
     fn letting_in(mut self, account: &str, max_duration: &str, renewable: bool) -> Self {
-        let external = External { accounts: vec![account.into()], max_duration: max_duration.into(), renewable };
+        let external =
+            External { accounts: vec![account.into()], max_duration: max_duration.into(), renewable };
         self.spec.allow.external = Some(external);
         self
     }
@@ -261,7 +262,11 @@ impl PolicyWords for SharingPolicy {
 }
 
 /// Resolves one Share that stays, now being `at(0)`.
-pub(crate) fn resolved(share: &Share, organization: Organization<'_>, policies: &[SharingPolicy]) -> DesiredShare {
+pub(crate) fn resolved(
+    share: &Share,
+    organization: Organization<'_>,
+    policies: &[SharingPolicy],
+) -> DesiredShare {
     resolved_as(share, Departure::Stays, organization, policies, at(0))
 }
 
@@ -387,8 +392,9 @@ impl ContainerWords for Container {
 /// The container that a Share's side should have, by its words: ours, active, under its right name.
 pub(crate) fn ours(share: &str, side: Side) -> Container {
     let suffix = if side == Side::Outer { ".outside" } else { "" };
-    let mut container =
-        container(&format!("{share}-{side}")).marked(US, share, side).named(&format!("{TEAM}.{share}{suffix}"));
+    let mut container = container(&format!("{share}-{side}"))
+        .marked(US, share, side)
+        .named(&format!("{TEAM}.{share}{suffix}"));
     container.allows_external = side == Side::Outer;
     container
 }

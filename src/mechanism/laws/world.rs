@@ -102,7 +102,8 @@ pub(super) struct World {
     pub(super) untouchable: BTreeSet<Arn>,
 }
 
-pub(super) const ENFORCE: Gate = Gate { halted: None, suspended: false, mode: Mode::Enforce, report_drift: false };
+pub(super) const ENFORCE: Gate =
+    Gate { halted: None, suspended: false, mode: Mode::Enforce, report_drift: false };
 
 impl World {
     pub(super) fn new(dice: &mut Dice<'_>) -> Self {
@@ -286,9 +287,10 @@ fn filled(dice: &mut Dice<'_>, mut container: Container) -> Container {
         container.resources.insert(ec2(resource), state(dice));
     }
     for resource_type in TYPES {
-        let shares = container.resources.keys().any(|r| {
-            ResourceType::of(&arn(r)).is_some_and(|t| t.name == resource_type)
-        });
+        let shares = container
+            .resources
+            .keys()
+            .any(|r| ResourceType::of(&arn(r)).is_some_and(|t| t.name == resource_type));
         let attached = match dice.below(6) {
             1 => permission(&custom(resource_type), CURRENT),
             2 => AttachedPermission { is_default_version: false, ..permission(&custom(resource_type), "1") },

@@ -191,20 +191,27 @@ impl Comparison<'_> {
         }
     }
 
+    /// A permission is swapped only once nobody and nothing is left in the share that the swap would reach undeclared.
     fn permissions(&self, out: &mut Difference) {
-        let changes: Vec<PermissionChange> =
-            self.want.types.iter().filter_map(|t| self.permission(t)).collect();
-        if changes.is_empty() {
-            return;
-        }
-        match self.unwanted_principals().first() {
-            Some(principal) => {
-                out.waits.push(format!("the permission change waits until {principal} is removed"));
+        for change in self.permission_changes() {
+            match self.obstacle_to_permission(&change.resource_type) {
+                Some(obstacle) => out.waits.push(format!(
+                    "the permission for {} changes once {obstacle} is out of the share",
+                    change.resource_type
+                )),
+                None => out.changes.push(ChangeKind::SetPermission(change).because(self.pending)),
             }
-            None => out
-                .changes
-                .extend(changes.into_iter().map(|c| ChangeKind::SetPermission(c).because(self.pending))),
         }
+    }
+
+    fn permission_changes(&self) -> impl Iterator<Item = PermissionChange> {
+        self.want.types.iter().filter_map(|t| self.permission(t))
+    }
+
+    fn obstacle_to_permission(&self, resource_type: &str) -> Option<String> {
+        let resources = self.unwanted_resources();
+        let resource = resources.iter().find(|arn| is_of_type(arn, resource_type));
+        self.unwanted_principals().first().or(resource).cloned()
     }
 
     /// One permission a type (ram.md §4). A type's own default is right where the Share names none, whatever its version.
@@ -228,8 +235,8 @@ impl Comparison<'_> {
     }
 
     fn shares_type(&self, resource_type: &str) -> bool {
-        let present = self.container.resources.iter().filter(|(_, row)| row.state.is_present());
-        present.filter_map(|(arn, _)| ResourceType::of(&arn.parse().ok()?)).any(|t| t.name == resource_type)
+        let live = self.container.resources.iter().filter(|(_, row)| row.state.may_grant());
+        live.into_iter().any(|(arn, _)| is_of_type(arn, resource_type))
     }
 
     fn unwanted_principals(&self) -> BTreeSet<String> {
@@ -246,46 +253,32 @@ impl Comparison<'_> {
         live.map(|(r, _)| r.clone()).collect()
     }
 
+    /// A principal waits for resources to leave, a resource for principals, and both for the permission that they would
+    /// otherwise be granted under.
     fn additions(&self, out: &mut Difference) {
-        let principals = self
-            .want
-            .granted_principals()
-            .map(|p| (ChangeKind::AddPrincipal(p.clone()), p.to_string(), self.container.principals.get(p)));
-        self.add(out, principals, self.unwanted_resources().first());
-        let resources = self
-            .want
-            .granted_resources()
-            .map(|r| (ChangeKind::AddResource(r.clone()), r.clone(), self.container.resources.get(r)));
-        self.add(out, resources, self.unwanted_principals().first());
-    }
-
-    fn add<'b>(
-        &self,
-        out: &mut Difference,
-        wanted: impl Iterator<Item = (ChangeKind, String, Option<&'b Row>)>,
-        obstacle: Option<&String>,
-    ) {
-        for (addition, name, row) in wanted {
-            match (row.map(|row| &row.state), obstacle) {
-                (None | Some(AssociationState::Disassociated), None) => {
-                    out.changes.push(addition.because(self.pending));
-                }
-                (None | Some(AssociationState::Disassociated), Some(first)) => {
-                    out.waits.push(format!("{name} is added once {first} is out of the share"));
-                }
-                (Some(AssociationState::Disassociating), _) => {
-                    out.waits.push(format!("{name} is added once AWS has finished removing it"));
-                }
-                (
-                    Some(
-                        AssociationState::Failed
-                        | AssociationState::Associating
-                        | AssociationState::Associated
-                        | AssociationState::Other(_),
-                    ),
-                    _,
-                ) => {}
-            }
+        let waiting: BTreeSet<String> = self
+            .permission_changes()
+            .map(|change| change.resource_type)
+            .filter(|t| self.obstacle_to_permission(t).is_some())
+            .collect();
+        let resources = self.unwanted_resources();
+        let obstacle = resources.first().map(|r| left(r)).or_else(|| waiting.first().map(|t| swapped(t)));
+        for p in self.want.granted_principals() {
+            let row = self.container.principals.get(p);
+            add(
+                out,
+                ChangeKind::AddPrincipal(p.clone()).because(self.pending),
+                &p.to_string(),
+                row,
+                obstacle.as_deref(),
+            );
+        }
+        let principals = self.unwanted_principals();
+        for r in self.want.granted_resources() {
+            let permission = waiting.iter().find(|t| is_of_type(r, t));
+            let obstacle = principals.first().map(|p| left(p)).or_else(|| permission.map(|t| swapped(t)));
+            let row = self.container.resources.get(r);
+            add(out, ChangeKind::AddResource(r.clone()).because(self.pending), r, row, obstacle.as_deref());
         }
     }
 
@@ -297,6 +290,39 @@ impl Comparison<'_> {
         out.changes.extend(set.map(|(k, v)| ChangeKind::SetTag(k.clone(), v.clone()).because(self.pending)));
         let retired = self.want.retired_tags.iter().filter(|key| self.container.tags.contains_key(*key));
         out.changes.extend(retired.map(|key| ChangeKind::RemoveTag(key.clone()).because(self.pending)));
+    }
+}
+
+fn is_of_type(arn: &str, resource_type: &str) -> bool {
+    arn.parse().ok().and_then(|arn| ResourceType::of(&arn)).is_some_and(|t| t.name == resource_type)
+}
+
+fn left(member: &str) -> String {
+    format!("{member} is out of the share")
+}
+
+fn swapped(resource_type: &str) -> String {
+    format!("the permission for {resource_type} is changed")
+}
+
+fn add(out: &mut Difference, addition: Change, name: &str, row: Option<&Row>, obstacle: Option<&str>) {
+    match (row.map(|row| &row.state), obstacle) {
+        (None | Some(AssociationState::Disassociated), None) => out.changes.push(addition),
+        (None | Some(AssociationState::Disassociated), Some(obstacle)) => {
+            out.waits.push(format!("{name} is added once {obstacle}"));
+        }
+        (Some(AssociationState::Disassociating), _) => {
+            out.waits.push(format!("{name} is added once AWS has finished removing it"));
+        }
+        (
+            Some(
+                AssociationState::Failed
+                | AssociationState::Associating
+                | AssociationState::Associated
+                | AssociationState::Other(_),
+            ),
+            _,
+        ) => {}
     }
 }
 
