@@ -219,3 +219,10 @@ pub enum Cause {
     /// The container is claimed: its mark is written first.
     Claim,
 }
+
+impl Cause {
+    /// What no switch of a tenant may delay: an ended `until`, and what policy takes away.
+    pub fn is_beyond_tenant(self) -> bool {
+        matches!(self, Self::Expired | Self::Policy)
+    }
+}

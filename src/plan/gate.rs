@@ -35,9 +35,8 @@ pub struct Gate {
 impl Gate {
     /// Why a change of a Share with these switches is held back; none where it may be done. The strictest reason wins.
     pub fn holds(&self, switches: Switches, change: &Change) -> Option<Reason> {
-        // What a tenant sets holds nothing open: an ended `until` and a policy's narrowing pass.
-        let beyond_tenant =
-            change.effect == Effect::Narrow && matches!(change.cause, Cause::Expired | Cause::Policy);
+        // What a tenant sets holds nothing open: an ended `until` and a policy's narrowing pass, and the mark before them.
+        let beyond_tenant = change.effect != Effect::Widen && change.cause.is_beyond_tenant();
         let rules = [
             (self.halted.is_some(), Reason::Halted),
             (self.suspended, Reason::Suspended),

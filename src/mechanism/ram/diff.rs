@@ -64,14 +64,21 @@ impl Comparison<'_> {
             return out.waits.push(wait);
         }
         if self.must_mark_first() {
-            let cause = if self.container.mark().is_some() { Cause::Claim } else { self.pending };
-            out.changes.push(ChangeKind::Mark.because(cause));
-            return;
+            return out.changes.push(ChangeKind::Mark.because(self.cause_of_mark()));
         }
         if self.want.presence == Presence::Gone && self.may_delete_whole() {
             return out.changes.push(ChangeKind::Delete.because(self.cause_of_deletion()));
         }
-        self.removals(out);
+        if self.share.fate == Fate::Revoke {
+            out.changes.extend(self.removals_beyond_tenant());
+            return out.changes.push(ChangeKind::Delete.because(Cause::Deletion));
+        }
+        for removal in self.removals() {
+            match removal {
+                Ok(change) => out.changes.push(change),
+                Err(wait) => out.waits.push(wait),
+            }
+        }
         self.external(out);
         self.permissions(out);
         self.additions(out);
@@ -107,12 +114,21 @@ impl Comparison<'_> {
         self.mark.uid.is_empty() && found.is_some_and(|found| found.claims_same(self.mark))
     }
 
+    /// What is to be taken out whatever the tenant holds back needs the mark first, and takes it along.
+    fn cause_of_mark(&self) -> Cause {
+        let otherwise = if self.container.mark().is_some() { Cause::Claim } else { self.pending };
+        self.removals_beyond_tenant().first().map_or(otherwise, |removal| removal.cause)
+    }
+
+    fn removals_beyond_tenant(&self) -> Vec<Change> {
+        let removals = self.removals().into_iter().filter_map(Result::ok);
+        removals.filter(|c| c.effect == Effect::Narrow && c.cause.is_beyond_tenant()).collect()
+    }
+
     /// While the tenant holds changes back, ends of `until` must pass on their own: principal by principal.
     fn may_delete_whole(&self) -> bool {
         let held_back = self.share.switches.report || self.share.switches.suspend;
-        self.share.fate == Fate::Revoke
-            || !held_back
-            || !self.container.principals.values().any(|row| row.state.may_grant())
+        !held_back || !self.container.principals.values().any(|row| row.state.may_grant())
     }
 
     fn cause_of_deletion(&self) -> Cause {
@@ -126,26 +142,23 @@ impl Comparison<'_> {
         refused.max().unwrap_or(self.pending)
     }
 
-    fn removals(&self, out: &mut Difference) {
+    /// What is to be taken out, and in words what would be if this version knew its state.
+    fn removals(&self) -> Vec<Result<Change, String>> {
         let principals = self.container.principals.iter().map(|(p, row)| {
-            (
-                ChangeKind::RemovePrincipal(p.clone()),
-                p.to_string(),
-                self.want.principals.get(p),
-                row,
-                self.want.unresolved,
-            )
+            let removal = self.removal_of(self.want.principals.get(p), row, self.want.unresolved);
+            (ChangeKind::RemovePrincipal(p.clone()), p.to_string(), row, removal)
         });
         let resources = self.container.resources.iter().map(|(r, row)| {
-            (ChangeKind::RemoveResource(r.clone()), r.clone(), self.want.resources.get(r), row, false)
+            let removal = self.removal_of(self.want.resources.get(r), row, false);
+            (ChangeKind::RemoveResource(r.clone()), r.clone(), row, removal)
         });
-        for (removal, name, standing, row, may_be_held) in principals.chain(resources) {
-            match self.removal_of(standing, row, may_be_held) {
-                Removal::No => {}
-                Removal::Now(cause, effect) => out.changes.push(Change { kind: removal, cause, effect }),
-                Removal::Never => out.waits.push(format!("{name} is {} and is left alone", row.state)),
-            }
-        }
+        let all = principals.chain(resources);
+        all.filter_map(|(kind, name, row, removal)| match removal {
+            Removal::No => None,
+            Removal::Now(cause, effect) => Some(Ok(Change { kind, cause, effect })),
+            Removal::Never => Some(Err(format!("{name} is {} and is left alone", row.state))),
+        })
+        .collect()
     }
 
     fn removal_of(&self, standing: Option<&Standing>, row: &Row, may_be_held: bool) -> Removal {
