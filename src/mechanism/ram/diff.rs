@@ -145,11 +145,12 @@ impl Comparison<'_> {
     /// What is to be taken out, and in words what would be if this version knew its state.
     fn removals(&self) -> Vec<Result<Change, String>> {
         let principals = self.container.principals.iter().map(|(p, row)| {
-            let removal = self.removal_of(self.want.principals.get(p), row, self.want.unresolved);
+            let unnamed = (!self.want.unresolved).then(|| self.want.nameless.unwrap_or(self.pending));
+            let removal = self.removal_of(self.want.principals.get(p), row, unnamed);
             (ChangeKind::RemovePrincipal(p.clone()), p.to_string(), row, removal)
         });
         let resources = self.container.resources.iter().map(|(r, row)| {
-            let removal = self.removal_of(self.want.resources.get(r), row, false);
+            let removal = self.removal_of(self.want.resources.get(r), row, Some(self.pending));
             (ChangeKind::RemoveResource(r.clone()), r.clone(), row, removal)
         });
         let all = principals.chain(resources);
@@ -161,13 +162,16 @@ impl Comparison<'_> {
         .collect()
     }
 
-    fn removal_of(&self, standing: Option<&Standing>, row: &Row, may_be_held: bool) -> Removal {
+    /// `unnamed` is the cause where nothing declares the member; none where it may be somebody who is held.
+    fn removal_of(&self, standing: Option<&Standing>, row: &Row, unnamed: Option<Cause>) -> Removal {
         let cause = match standing {
             Some(Standing::Held) => return Removal::No,
-            None if may_be_held => return Removal::No,
             Some(Standing::Granted) => return self.retry_of(row),
             Some(Standing::Refused(cause)) => *cause,
-            None => self.pending,
+            None => match unnamed {
+                Some(cause) => cause,
+                None => return Removal::No,
+            },
         };
         match &row.state {
             AssociationState::Associating | AssociationState::Associated => {
