@@ -13,7 +13,7 @@ use crate::{
         fixture::*,
         gate::{Gate, Mode},
         names::Organization,
-        observed::{AttachedPermission, Container, Listing, Origin, Row},
+        observed::{AssociationState, AttachedPermission, Container, Listing, Origin, Row},
         resolve::{Departure, Facts, resolve},
         undeclared::Marks,
         view::Plan,
@@ -161,6 +161,18 @@ impl World {
         }
         self.untouchable.insert(stranger.id.clone());
         self.listing.containers.insert(stranger.id.clone(), stranger);
+    }
+
+    /// The same world without states of the future, which nobody touches and which so depend on the past.
+    pub(super) fn in_known_states(mut self) -> Self {
+        for container in self.listing.containers.values_mut() {
+            for row in container.principals.values_mut().chain(container.resources.values_mut()) {
+                if matches!(row.state, AssociationState::Other(_)) {
+                    row.state = AssociationState::Associated;
+                }
+            }
+        }
+        self
     }
 
     pub(super) fn known(&self) -> Organization<'_> {
