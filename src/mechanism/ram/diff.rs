@@ -211,11 +211,10 @@ impl Comparison<'_> {
     /// A permission is swapped only once nobody and nothing is left in the share that the swap would reach undeclared.
     fn permissions(&self, out: &mut Difference) {
         for change in self.permission_changes() {
-            match self.obstacle_to_permission(&change.resource_type) {
-                Some(obstacle) => out.waits.push(format!(
-                    "the permission for {} changes once {obstacle} is out of the share",
-                    change.resource_type
-                )),
+            match self.obstacle_to_permission(&change) {
+                Some(obstacle) => out
+                    .waits
+                    .push(format!("the permission for {} is changed once {obstacle}", change.resource_type)),
                 None => out.changes.push(ChangeKind::SetPermission(change).because(self.pending)),
             }
         }
@@ -225,10 +224,26 @@ impl Comparison<'_> {
         self.want.types.iter().filter_map(|t| self.permission(t))
     }
 
-    fn obstacle_to_permission(&self, resource_type: &str) -> Option<String> {
+    fn obstacle_to_permission(&self, change: &PermissionChange) -> Option<String> {
         let resources = self.unwanted_resources();
-        let resource = resources.iter().find(|arn| is_of_type(arn, resource_type));
-        self.unwanted_principals().first().or(resource).cloned()
+        let resource = resources.iter().find(|arn| is_of_type(arn, &change.resource_type));
+        let member = self.unwanted_principals().into_iter().next().or_else(|| resource.cloned());
+        member.map(|member| left(&member)).or_else(|| self.impossible_version(change))
+    }
+
+    /// AWS attaches a permission's default version only (ram.md §1.2): where that one is attached already, another one
+    /// that a Share pins cannot be had by asking again.
+    fn impossible_version(&self, change: &PermissionChange) -> Option<String> {
+        let attached = self.container.permissions.get(&change.resource_type)?;
+        let pinned = change.version.as_ref()?;
+        let same = change.arn.as_ref() == Some(&attached.arn) && attached.is_default_version;
+        (same && attached.version != *pinned).then(|| {
+            format!(
+                "version {pinned} is the default version of {} in AWS, which is {} now; pin that one or none",
+                attached.name(),
+                attached.version
+            )
+        })
     }
 
     /// One permission a type (ram.md §4). A type's own default is right where the Share names none, whatever its version.
@@ -275,8 +290,8 @@ impl Comparison<'_> {
     fn additions(&self, out: &mut Difference) {
         let waiting: BTreeSet<String> = self
             .permission_changes()
+            .filter(|change| self.obstacle_to_permission(change).is_some())
             .map(|change| change.resource_type)
-            .filter(|t| self.obstacle_to_permission(t).is_some())
             .collect();
         let resources = self.unwanted_resources();
         let obstacle = resources.first().map(|r| left(r)).or_else(|| waiting.first().map(|t| swapped(t)));
@@ -349,3 +364,6 @@ enum Removal {
     /// In a state of the future: nobody knows what a write would do.
     Never,
 }
+
+#[cfg(test)]
+mod tests;
