@@ -195,3 +195,6 @@ fn tree_unknown() -> Refusal {
     let message = "the organization's tree has not been read yet: nothing is changed until it is; see the Organization's status";
     Refusal::new(Reason::TreeUnknown, message)
 }
+
+#[cfg(test)]
+mod tests;
