@@ -198,7 +198,7 @@ fn type_of(resource: &str) -> Option<&'static str> {
 }
 
 /// The default's name is AWS's to know; until a read shows it, its prefix stands for it.
-fn default_permission() -> AttachedPermission {
+fn attached_default() -> AttachedPermission {
     let arn = "arn:aws:ram::aws:permission/AWSRAMDefaultPermission".to_owned();
     AttachedPermission { arn, version: String::new(), is_default_version: true }
 }
@@ -226,7 +226,7 @@ fn lay(container: &mut Container, expected: &Expected, value: &Value) {
         (Expected::Resource(r), Value::Present { .. }) => {
             container.resources.insert(r.clone(), row(AssociationState::Associating, false));
             if let Some(resource_type) = type_of(r) {
-                container.permissions.entry(resource_type.to_owned()).or_insert_with(default_permission);
+                container.permissions.entry(resource_type.to_owned()).or_insert_with(attached_default);
             }
         }
         (Expected::Principal(p), Value::Absent) => {
@@ -249,7 +249,7 @@ fn lay(container: &mut Container, expected: &Expected, value: &Value) {
                 version: version.clone().unwrap_or_default(),
                 is_default_version: true,
             });
-            let attached = named.unwrap_or_else(default_permission);
+            let attached = named.unwrap_or_else(attached_default);
             container.permissions.insert(t.clone(), attached);
         }
         (Expected::Tag(key), Value::Text(text)) => {
@@ -261,3 +261,6 @@ fn lay(container: &mut Container, expected: &Expected, value: &Value) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -217,7 +217,7 @@ impl Resolver<'_> {
                 Meant { principal: principal(&id), doubt: Some((Standing::Held, refusal)), pin: pin(&id) }
             }
             Meaning::Gone(refusal) => Meant::refused(Cause::Tree, refusal),
-            Meaning::Refused(refusal) => Meant::refused(Cause::Edit, refusal),
+            Meaning::Refused(refusal) => Meant::refused(self.cause_of_unnamed(), refusal),
             Meaning::Undecided(refusal) => {
                 let pin =
                     self.pins().iter().find(|pin| pin.kind == kind && pin.declared_as == declared).cloned();
@@ -225,6 +225,14 @@ impl Resolver<'_> {
                     pin.as_ref().filter(|_| kind == PinKind::Account).and_then(|pin| principal(&pin.id));
                 Meant { principal, doubt: Some((Standing::Held, refusal)), pin }
             }
+        }
+    }
+
+    /// A set that names no organization leaves names without a meaning; otherwise the Share's author wrote one.
+    fn cause_of_unnamed(&self) -> Cause {
+        match self.facts.organization {
+            Organization::None => Cause::Tree,
+            Organization::Unknown | Organization::Known { .. } => Cause::Edit,
         }
     }
 

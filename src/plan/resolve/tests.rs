@@ -56,7 +56,7 @@ fn each_kind_of_target_under_each_state_of_the_organization() {
                 "inner ou/o-acme/ou-r-prod: held TreeStale",
                 "inner ou/o-acme/ou-r-prod: held OrgSharingNotEnabled",
                 "inner nobody: held TreeUnknown",
-                "inner nobody: refused Edit NameUnknown",
+                "inner nobody: refused Tree NameUnknown",
             ],
         ),
         (
@@ -66,7 +66,7 @@ fn each_kind_of_target_under_each_state_of_the_organization() {
                 "inner 222233334444: held TreeStale",
                 "inner 222233334444: held OrgSharingNotEnabled",
                 "inner nobody: held TreeUnknown",
-                "inner nobody: refused Edit NameUnknown",
+                "inner nobody: refused Tree NameUnknown",
             ],
         ),
         (
