@@ -13,13 +13,12 @@ use self::{
 };
 use crate::{
     api::Reason,
-    mechanism::plan::mark,
     model::{Arn, Principal, ResourceType, Side},
     plan::{
-        change::{Change, ChangeKind, Effect},
+        change::{Change, Effect},
         desired::{Cause, Desired, DesiredContainer, Standing},
         expect::Expectations,
-        fixture::{OWNER, at, lines},
+        fixture::{at, lines},
         gate::{Gate, Mode},
         names::Organization,
         observed::{AssociationState, ContainerState},
@@ -170,7 +169,7 @@ fn any_gate(dice: &mut Dice<'_>) -> Gate {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Laws 1, 2 and 4: whatever is there, passes end, each step grants nothing extra, what is not ours stays as it
     /// is; and what is then in force is what is declared.
@@ -488,13 +487,7 @@ fn worlds_meet_every_kind_of_step() {
                     .map(|s| format!("{:?}", s.action).split(['(', ' ']).next().unwrap().to_owned()),
             );
         }
-        assert!(
-            !mark(world.desired(world.known(), at(0)).shares.values().next().unwrap(), Side::Inner, OWNER)
-                .uid
-                .is_empty()
-        );
     }
     let names: Vec<&str> = kinds.iter().map(String::as_str).collect();
     assert_eq!(names, ["Associate", "Create", "Delete", "Disassociate", "SetPermission", "Tag", "Update"]);
-    let _ = ChangeKind::Mark;
 }

@@ -115,9 +115,13 @@ mod tests {
         }
     }
 
-    fn claimed(containers: &[Container], ledger: Option<LedgerEntry>, silent_for_long: bool) -> String {
-        let listing = listing(containers.iter().cloned());
-        words(&claim(&listing, &mark(), ledger.as_ref(), |_| silent_for_long))
+    fn claimed<const N: usize>(
+        containers: [&Container; N],
+        ledger: Option<&LedgerEntry>,
+        silent_for_long: bool,
+    ) -> String {
+        let listing = listing(containers.map(Clone::clone));
+        words(&claim(&listing, &mark(), ledger, |_| silent_for_long))
     }
 
     fn one(id: &str) -> Container {
@@ -127,23 +131,23 @@ mod tests {
     #[test]
     fn the_ledger_comes_first_then_the_mark_and_never_the_name() {
         let unmarked = container("named").named("network-team.hub");
-        assert_eq!(claimed(&[], None, false), "absent #1");
-        assert_eq!(claimed(&[unmarked.clone()], None, false), "absent #1");
-        assert_eq!(claimed(&[unmarked.clone()], Some(entry(Some("named"), 1)), false), "found named");
-        assert_eq!(claimed(&[one("a"), one("b")], Some(entry(Some("b"), 1)), false), "found b");
-        assert_eq!(claimed(&[one("b"), one("a")], None, false), "found a");
+        assert_eq!(claimed([], None, false), "absent #1");
+        assert_eq!(claimed([&unmarked], None, false), "absent #1");
+        assert_eq!(claimed([&unmarked], Some(&entry(Some("named"), 1)), false), "found named");
+        assert_eq!(claimed([&one("a"), &one("b")], Some(&entry(Some("b"), 1)), false), "found b");
+        assert_eq!(claimed([&one("b"), &one("a")], None, false), "found a");
         let failed = one("a").being("FAILED");
-        assert_eq!(claimed(&[failed, one("b")], None, false), "found b");
+        assert_eq!(claimed([&failed, &one("b")], None, false), "found b");
         // A mark of an earlier life of the Share is its own.
         let restored = one("a").tagged("sharekeeper.dev/uid", "earlier");
-        assert_eq!(claimed(&[restored], None, false), "found a");
+        assert_eq!(claimed([&restored], None, false), "found a");
     }
 
     #[test]
     fn what_another_marked_or_aws_made_is_not_claimed_and_not_made_again() {
-        let ledger = || Some(entry(Some("a"), 1));
+        let ledger = entry(Some("a"), 1);
         let by = |installation, share, side| {
-            claimed(&[one("a").marked(installation, share, side)], ledger(), true)
+            claimed([&one("a").marked(installation, share, side)], Some(&ledger), true)
         };
         assert_eq!(by("them", "hub", Side::Inner), "lost a to Share network-team/hub of installation them");
         assert_eq!(by(US, "spoke", Side::Inner), "lost a to Share network-team/spoke of installation us");
@@ -151,34 +155,34 @@ mod tests {
         let promoted =
             Container { origin: Origin::ServiceManaged("PROMOTING_TO_STANDARD".into()), ..one("a") };
         let to_aws = "lost a to AWS itself (feature set PROMOTING_TO_STANDARD)";
-        assert_eq!(claimed(&[promoted.clone()], ledger(), true), to_aws);
-        assert_eq!(claimed(&[promoted], None, true), "absent #1");
-        assert_eq!(claimed(&[one("a").marked("them", "hub", Side::Inner)], None, true), "absent #1");
+        assert_eq!(claimed([&promoted], Some(&ledger), true), to_aws);
+        assert_eq!(claimed([&promoted], None, true), "absent #1");
+        assert_eq!(claimed([&one("a").marked("them", "hub", Side::Inner)], None, true), "absent #1");
     }
 
     #[test]
     fn shreds_of_a_mark_say_nothing_against_the_ledger_but_anothers_name_does() {
         let shred = |installation: &str| container("a").tagged("sharekeeper.dev/installation", installation);
-        assert_eq!(claimed(&[shred(US)], Some(entry(Some("a"), 1)), false), "found a");
-        assert_eq!(claimed(&[shred(US)], None, false), "absent #1");
+        assert_eq!(claimed([&shred(US)], Some(&entry(Some("a"), 1)), false), "found a");
+        assert_eq!(claimed([&shred(US)], None, false), "absent #1");
         assert_eq!(
-            claimed(&[shred("them")], Some(entry(Some("a"), 1)), false),
+            claimed([&shred("them")], Some(&entry(Some("a"), 1)), false),
             "lost a to installation them"
         );
     }
 
     #[test]
     fn a_new_incarnation_needs_a_tombstone_or_long_silence() {
-        assert_eq!(claimed(&[], Some(entry(None, 0)), false), "absent #1");
-        assert_eq!(claimed(&[], Some(entry(None, 4)), false), "absent #4");
-        assert_eq!(claimed(&[], Some(entry(Some("a"), 4)), false), "unlisted a");
-        assert_eq!(claimed(&[], Some(entry(Some("a"), 4)), true), "absent #5");
+        assert_eq!(claimed([], Some(&entry(None, 0)), false), "absent #1");
+        assert_eq!(claimed([], Some(&entry(None, 4)), false), "absent #4");
+        assert_eq!(claimed([], Some(&entry(Some("a"), 4)), false), "unlisted a");
+        assert_eq!(claimed([], Some(&entry(Some("a"), 4)), true), "absent #5");
         for gone in ["DELETED", "DELETING"] {
-            assert_eq!(claimed(&[one("a").being(gone)], Some(entry(Some("a"), 4)), false), "absent #5");
+            assert_eq!(claimed([&one("a").being(gone)], Some(&entry(Some("a"), 4)), false), "absent #5");
         }
         // Somebody's restore left a second one: the mark finds it before anything is made anew.
         assert_eq!(
-            claimed(&[one("a").being("DELETED"), one("b")], Some(entry(Some("a"), 4)), false),
+            claimed([&one("a").being("DELETED"), &one("b")], Some(&entry(Some("a"), 4)), false),
             "found b"
         );
     }

@@ -8,7 +8,7 @@ use crate::{
     api::{
         Pin, PinKind, PrincipalKind, Share, SharingPolicy,
         share::{DeletionPolicy, Enforcement, PermissionChoice, ShareResource, ShareSpec, TagValue, Target},
-        share_status::{Applied, OutsideRecord, ShareContainer, ShareStatus},
+        share_status::{self, Applied, OutsideRecord, ShareContainer, ShareStatus},
         sharing_policy::{Allow, External, Owners, SharingPolicySpec, SharingPolicyStatus},
     },
     model::{Arn, Cell, Mark, Principal, ResourceType, ShareKey, Side, Timestamp, mark},
@@ -199,7 +199,7 @@ impl ShareWords for Share {
             id: id.map(ToString::to_string),
             name: String::new(),
             incarnation,
-            state: Default::default(),
+            state: share_status::ContainerState::default(),
             create_sent_at: None,
             tag_keys: self.spec.tags.keys().cloned().collect(),
         });

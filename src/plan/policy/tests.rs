@@ -11,6 +11,8 @@ fn term(until_days: i64, declared_days: i64, now_days: i64) -> Term {
     Term { until: days(until_days), declared_at: days(declared_days), now: days(now_days) }
 }
 
+type Change = fn(&mut Allow);
+
 /// What one policy says of one question: `yes`, `no policy`, or its own words behind `open `.
 fn answer(
     policy: &SharingPolicy,
@@ -79,7 +81,7 @@ fn a_name_in_a_policy_keeps_meaning_what_it_meant() {
 #[test]
 fn each_clause_about_the_resource_decides() {
     let tree = tree();
-    let table: [(fn(&mut Allow), &str); 8] = [
+    let table: [(Change, &str); 8] = [
         (|allow| allow.resource_types = vec!["EC2:transitgateway".into()], "yes"),
         (|allow| allow.resource_types = vec!["ec2:Subnet".into()], "no"),
         (|allow| allow.resources = vec!["arn:aws:ec2:*:111122223333:transit-gateway/*".into()], "yes"),
@@ -289,9 +291,10 @@ fn policies_add_up_but_no_two_make_one() {
         outside: None,
         targets: 1,
     };
-    let two = Policies::of([&gateways_to_nobody, &subnets_to_all], TEAM, &owner, SET, known(&tree));
-    assert_eq!(two.allow(&question).unwrap_err().reason, Reason::NotPermitted);
+    let apart = Policies::of([&gateways_to_nobody, &subnets_to_all], TEAM, &owner, SET, known(&tree));
+    assert_eq!(apart.allow(&question).unwrap_err().reason, Reason::NotPermitted);
     let open = policy();
-    let three = Policies::of([&gateways_to_nobody, &subnets_to_all, &open], TEAM, &owner, SET, known(&tree));
-    assert_eq!(three.allow(&question), Ok(()));
+    let with_open =
+        Policies::of([&gateways_to_nobody, &subnets_to_all, &open], TEAM, &owner, SET, known(&tree));
+    assert_eq!(with_open.allow(&question), Ok(()));
 }

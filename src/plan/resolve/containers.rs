@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     api::{Share, share::PermissionChoice},
-    model::{Digest, ResourceType, Side, mark},
+    model::{Digest, Side, mark},
     plan::desired::{
         Cause, DesiredContainer, Fate, LedgerEntry, Presence, Resource, Standing, Target, WantedPermission,
     },

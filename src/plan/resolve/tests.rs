@@ -1,4 +1,7 @@
-use super::*;
+use super::{
+    Departure::{Deleted, Stays, SweptAway},
+    *,
+};
 use crate::{
     api::{PinKind, share::Target, sharing_policy::Owners},
     org::{Tree, tree::tests::tree},
@@ -34,6 +37,7 @@ fn sharing_off(tree: &Tree) -> Organization<'_> {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn each_kind_of_target_under_each_state_of_the_organization() {
     let tree = tree();
     let columns = [known(&tree), stale(&tree), sharing_off(&tree), Organization::Unknown, Organization::None];
@@ -313,7 +317,6 @@ fn how_a_share_departs_decides_what_becomes_of_its_grants() {
         .owned(Owners { organizational_units: vec!["Root/Infrastructure".into()], ..Owners::default() });
     let keep = share("hub").of(&[GATEWAY]).with([account(DATA)]);
     let orphan = keep.clone().orphaning();
-    use Departure::{Deleted, Stays, SweptAway};
     let table: [(&Share, Departure, &[SharingPolicy], Organization<'_>, Fate); 9] = [
         (&keep, Stays, &[policy()], known(&tree), Fate::Keep),
         (&keep, Deleted, &[policy()], known(&tree), Fate::Revoke),
@@ -322,9 +325,9 @@ fn how_a_share_departs_decides_what_becomes_of_its_grants() {
         (&orphan, Deleted, &[orphans], known(&tree), Fate::Release),
         (&orphan, Deleted, &[policy()], known(&tree), Fate::Revoke),
         (&orphan, Deleted, &[], known(&tree), Fate::Revoke),
-        (&orphan, Deleted, &[by_unit.clone()], known(&tree), Fate::Release),
+        (&orphan, Deleted, std::slice::from_ref(&by_unit), known(&tree), Fate::Release),
         // Nobody can say yet whether it may orphan, and a revocation is final.
-        (&orphan, Deleted, &[by_unit], Organization::Unknown, Fate::Keep),
+        (&orphan, Deleted, std::slice::from_ref(&by_unit), Organization::Unknown, Fate::Keep),
     ];
     for (share, departure, policies, organization, expected) in table {
         let resolved = resolved_as(share, departure, organization, policies, at(0));
