@@ -27,7 +27,10 @@ impl Options {
     fn parse(call: &Call) -> Result<Self, StatusError> {
         let body = if call.body.is_empty() { Value::Null } else { decode::value(call)? };
         let precondition = |name: &str| {
-            body.pointer("/preconditions").and_then(|p| p.get(name)).and_then(Value::as_str).map(str::to_owned)
+            body.pointer("/preconditions")
+                .and_then(|p| p.get(name))
+                .and_then(Value::as_str)
+                .map(str::to_owned)
         };
         let in_body = body.get("dryRun").and_then(Value::as_array).is_some_and(|d| !d.is_empty());
         Ok(Self {
@@ -52,7 +55,9 @@ impl Options {
         }
         let have = object::resource_version(live);
         match self.resource_version.as_deref().filter(|version| *version != have) {
-            Some(version) => conflict("ResourceVersion", version, have, "The object might have been modified"),
+            Some(version) => {
+                conflict("ResourceVersion", version, have, "The object might have been modified")
+            }
             None => Ok(()),
         }
     }

@@ -135,9 +135,7 @@ fn establish(definition: &mut Value, now: Timestamp) {
         .pointer("/status/conditions/0/lastTransitionTime")
         .cloned()
         .unwrap_or_else(|| object::time(now).into());
-    let condition = |kind: &str, reason: &str, message: &str| {
-        json!({"type": kind, "status": "True", "reason": reason, "message": message, "lastTransitionTime": since})
-    };
+    let condition = |kind: &str, reason: &str, message: &str| json!({"type": kind, "status": "True", "reason": reason, "message": message, "lastTransitionTime": since});
     let status = json!({
         "acceptedNames": names,
         "storedVersions": stored,

@@ -42,9 +42,10 @@ impl Selector {
     pub(crate) fn matches(&self, kind: &Kind, object: &Value) -> bool {
         (self.namespace.is_empty() || object::namespace(object) == self.namespace)
             && self.labels.iter().all(|r| r.holds(object))
-            && self.fields.iter().all(|(field, wanted, equal)| {
-                (field_value(kind, object, field) == *wanted) == *equal
-            })
+            && self
+                .fields
+                .iter()
+                .all(|(field, wanted, equal)| (field_value(kind, object, field) == *wanted) == *equal)
     }
 }
 
@@ -105,7 +106,10 @@ fn labels(text: &str) -> Result<Vec<Requirement>, StatusError> {
             "unable to parse requirement: found '{text}', expected: a label selector"
         ))
     };
-    split_outside_parentheses(text).into_iter().map(|part| requirement(&part).ok_or_else(unparsable)).collect()
+    split_outside_parentheses(text)
+        .into_iter()
+        .map(|part| requirement(&part).ok_or_else(unparsable))
+        .collect()
 }
 
 /// Splits at commas that are not within the parentheses of a set.

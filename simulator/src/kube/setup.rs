@@ -31,7 +31,8 @@ impl Cluster {
             namespace => format!("/namespaces/{namespace}"),
         };
         let (resource, name) = (&kind.resource.resource, object::name(object));
-        let path = format!("{prefix}/{api_version}{namespace}/{resource}/{name}?fieldManager=setup&force=true");
+        let path =
+            format!("{prefix}/{api_version}{namespace}/{resource}/{name}?fieldManager=setup&force=true");
         let request = http::Request::patch(path)
             .header(http::header::CONTENT_TYPE, APPLY)
             .extension(User("setup".to_owned()))

@@ -155,7 +155,8 @@ impl StatusError {
     }
 
     pub(crate) fn modified(gr: &GroupResource, name: &str) -> Self {
-        let why = "the object has been modified; please apply your changes to the latest version and try again";
+        let why =
+            "the object has been modified; please apply your changes to the latest version and try again";
         Self::conflict(gr, name, why)
     }
 

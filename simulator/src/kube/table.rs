@@ -10,7 +10,7 @@ use super::object;
 pub(crate) fn table<'a>(
     kind: &Kind,
     objects: impl Iterator<Item = &'a Value>,
-    list_meta: Value,
+    list_meta: &Value,
     with_columns: bool,
     whole_objects: bool,
     now: Timestamp,
@@ -60,7 +60,8 @@ fn row(kind: &Kind, object: &Value, whole: bool, now: Timestamp) -> Value {
 }
 
 fn cell(column: &Column, object: &Value, now: Timestamp) -> Value {
-    let Some(value) = column.path.find(object).first().copied() else { return Value::Null };
+    let found = column.paths.iter().find_map(|path| path.find(object).first().copied());
+    let Some(value) = found else { return Value::Null };
     match (column.type_.as_str(), value) {
         ("date", Value::String(text)) => text
             .parse::<Timestamp>()
@@ -77,7 +78,8 @@ fn cell(column: &Column, object: &Value, now: Timestamp) -> Value {
 
 /// A duration in seconds, as people read it: `HumanDuration` of k8s.io/apimachinery `pkg/util/duration`.
 fn age(seconds: i64) -> String {
-    let (minutes, hours, days, years) = (seconds / 60, seconds / 3600, seconds / 86_400, seconds / 31_536_000);
+    let (minutes, hours, days, years) =
+        (seconds / 60, seconds / 3600, seconds / 86_400, seconds / 31_536_000);
     match () {
         () if seconds < -1 => "<invalid>".to_owned(),
         () if seconds < 0 => "0s".to_owned(),

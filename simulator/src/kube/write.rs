@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::cluster::{Body, Cluster, Served};
 use super::decode::{self, Decoded};
-use super::kinds::{Kind, namespaces};
+use super::kinds::{Kind, Origin, namespaces};
 use super::request::{Call, Target};
 use super::status::{FieldError, StatusError};
 use super::store::Key;
@@ -52,7 +52,9 @@ impl Cluster {
         let write = Write::new(now, call, kind, target)?;
         let Decoded { mut object, warnings } = decode::body(call, kind)?;
         decode::check_namespace(&mut object, kind, &target.namespace)?;
-        for system_field in ["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"] {
+        for system_field in
+            ["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"]
+        {
             object::remove_meta(&mut object, system_field);
         }
         let object = fields::update(&write, None, object);
@@ -73,7 +75,7 @@ impl Cluster {
         decode::check_name(&object, &target.name)?;
         let live = self.store.get(&kind.resource, &write.key()).cloned().ok_or_else(|| write.not_found())?;
         check_uid(&write, &object, &live)?;
-        if kind.unconditional_update && object::resource_version(&object).is_empty() {
+        if kind.origin == Origin::Unconditional && object::resource_version(&object).is_empty() {
             object::copy_meta(&mut object, &live, "resourceVersion");
         }
         let object = fields::update(&write, Some(&live), object);
@@ -109,13 +111,13 @@ impl Cluster {
             if !write.target.subresource.is_empty() {
                 return Err(write.not_found());
             }
-            let mut object = fields::apply(write, None, config)?;
+            let mut object = fields::apply(write, None, &config)?;
             decode::check_namespace(&mut object, write.kind, &write.target.namespace)?;
             decode::check_name(&object, &write.target.name)?;
             let created = self.create_object(write, object)?;
             return Ok(Served { warnings, ..Self::served(write, 201, &created, true) });
         };
-        let object = fields::apply(write, Some(&live), config)?;
+        let object = fields::apply(write, Some(&live), &config)?;
         decode::check_name(&object, &write.target.name)?;
         let (object, changed) = self.update_object(write, &live, object)?;
         Ok(Served { warnings, ..Self::served(write, 200, &object, changed) })
@@ -155,7 +157,11 @@ impl Cluster {
             return Err(StatusError::already_exists(resource, &key.name));
         }
         if !object::resource_version(&object).is_empty() {
-            return Err(StatusError::new(500, "", "resourceVersion should not be set on objects to be created"));
+            return Err(StatusError::new(
+                500,
+                "",
+                "resourceVersion should not be set on objects to be created",
+            ));
         }
         if write.dry_run {
             return Ok(object);
@@ -198,7 +204,8 @@ impl Cluster {
         let (kind, name) = (write.kind, &write.target.name);
         let version = object::resource_version(&object);
         if version.is_empty() {
-            let error = FieldError::invalid("metadata.resourceVersion", 0.into(), "must be specified for an update");
+            let error =
+                FieldError::invalid("metadata.resourceVersion", 0.into(), "must be specified for an update");
             return Err(StatusError::invalid(kind.group(), &kind.resource.resource, name, &[error]));
         }
         if version != object::resource_version(live) {
@@ -227,7 +234,6 @@ impl Cluster {
         let event = self.put(write.now, &kind.resource, object);
         Ok((event.after.map(Arc::unwrap_or_clone).unwrap_or_default(), true))
     }
-
 }
 
 /// A replacement that names another UID than the stored object's is a conflict.

@@ -55,7 +55,7 @@ fn check_type(node: &Node, path: &str, value: &Value, errors: &mut Vec<FieldErro
         Value::Array(_) => "array",
         Value::Object(_) => "object",
     };
-    let wanted = if node.int_or_string { "integer,string" } else { node.type_.as_str() };
+    let wanted = node.type_.as_str();
     let whole = value.as_f64().is_some_and(|n| n.fract() == 0.0);
     let fits = wanted.is_empty()
         || wanted.split(',').any(|w| w == got)
@@ -83,7 +83,11 @@ fn check_text(limits: &Limits, path: &str, text: &str, errors: &mut Vec<FieldErr
         let detail = format!("may not be more than {max} {unit}");
         errors.push(FieldError::new(FieldErrorType::TooLong, path, None, detail));
     } else if let Some(min) = limits.min_length.filter(|min| length < *min) {
-        errors.push(invalid(path, text.into(), format!("{path} in body should be at least {min} chars long")));
+        errors.push(invalid(
+            path,
+            text.into(),
+            format!("{path} in body should be at least {min} chars long"),
+        ));
     } else if let Some((shown, Some(pattern))) = &limits.pattern
         && !pattern.is_match(text)
     {
@@ -105,7 +109,8 @@ fn check_number(node: &Node, path: &str, value: &Value, errors: &mut Vec<FieldEr
         let detail = format!("Checked value must be of type integer {format} in {path}");
         errors.push(FieldError::invalid("<nil>", "".into(), detail));
     }
-    let mut refuse = |what: String| errors.push(invalid(path, value.clone(), format!("{path} in body {what}")));
+    let mut refuse =
+        |what: String| errors.push(invalid(path, value.clone(), format!("{path} in body {what}")));
     if let Some(factor) = limits.multiple_of.filter(|factor| (number / factor).fract() != 0.0) {
         refuse(format!("should be a multiple of {factor}"));
     }
@@ -185,15 +190,19 @@ fn check_branches(node: &Node, path: &str, value: &Value, errors: &mut Vec<Field
     let one = outcomes(&node.one_of);
     let valid = one.iter().filter(|e| e.is_empty()).count();
     if !one.is_empty() && valid != 1 {
-        let found = if valid == 0 { "Found none valid".to_owned() } else { format!("Found {valid} valid alternatives") };
+        let found = if valid == 0 {
+            "Found none valid".to_owned()
+        } else {
+            format!("Found {valid} valid alternatives")
+        };
         refuse(format!("validate one and only one schema (oneOf). {found}"));
         kept.extend(one.into_iter().next().filter(|_| valid == 0));
     }
     let all = outcomes(&node.all_of);
     let passed = all.iter().filter(|e| e.is_empty()).count();
     if passed != all.len() {
-        let none = if passed == 0 { ". None validated" } else { "" };
-        refuse(format!("validate all the schemas (allOf){none}"));
+        let addition = if passed == 0 { ". None validated" } else { "" };
+        refuse(format!("validate all the schemas (allOf){addition}"));
         kept.extend(all);
     }
     if node.not.as_ref().is_some_and(|not| check(not, path, value, None).is_empty()) {
