@@ -9,6 +9,7 @@ use crate::{
     aws::limits::{CellRates, Rate},
     cli::iam::IamArgs,
     kube::lease,
+    telemetry::logging::LogFormat,
 };
 
 /// Keeps cross-account AWS sharing exactly as custom resources declare it.
@@ -42,16 +43,6 @@ pub struct LogArgs {
     /// always are.
     #[arg(long, default_value = "info", env = "RUST_LOG", global = true, value_name = "FILTER")]
     pub log: String,
-}
-
-/// How the log is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// Lines for people.
-    #[default]
-    Text,
-    /// One JSON object a line.
-    Json,
 }
 
 /// How output is written.

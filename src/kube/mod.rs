@@ -1,3 +1,4 @@
 //! How the cluster is reached.
 
+pub mod events;
 pub mod lease;

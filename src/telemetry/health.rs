@@ -142,7 +142,7 @@ impl fmt::Debug for Need {
 mod tests {
     use super::*;
 
-    const DEADLINE: Duration = Duration::from_secs(60);
+    const DEADLINE: Duration = Duration::from_mins(1);
 
     #[tokio::test(start_paused = true)]
     async fn a_silent_loop_is_overdue_until_it_speaks_again() {

@@ -6,6 +6,7 @@
 
 use std::io;
 
+use clap::ValueEnum;
 use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::{
     EnvFilter, Layer,
@@ -16,10 +17,18 @@ use tracing_subscriber::{
     util::TryInitError,
 };
 
-use crate::config::LogFormat;
-
 /// The target of audit lines.
 pub const AUDIT: &str = "sharekeeper::audit";
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
 
 /// Why the log could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -80,8 +89,25 @@ fn is_discreet(about: &Metadata<'_>) -> bool {
 mod tests {
     use std::sync::{Arc, Mutex};
 
+    use aws_config::{BehaviorVersion, Region, SdkConfig};
+    use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+    use aws_smithy_runtime_api::client::{
+        http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn},
+        orchestrator::{HttpRequest, HttpResponse},
+    };
+    use aws_smithy_types::body::SdkBody;
+
     use super::*;
-    use crate::aws::session::Access;
+    use crate::{
+        aws::{
+            calls::Unobserved,
+            clock::Clock,
+            fence,
+            limits::CellRates,
+            session::{Access, Sessions, Settings},
+        },
+        model::Cell,
+    };
 
     #[derive(Clone, Default)]
     struct Page(Arc<Mutex<Vec<u8>>>);
@@ -141,7 +167,7 @@ mod tests {
     #[test]
     fn json_is_one_object_a_line_with_the_fields_on_top() {
         let log = logged(LogFormat::Json, "info", || {
-            tracing::info!(cell = "111122223333.eu-west-1", "planned\nit")
+            tracing::info!(cell = "111122223333.eu-west-1", "planned\nit");
         });
         let lines: Vec<serde_json::Value> =
             log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -157,10 +183,76 @@ mod tests {
         assert!(error.to_string().contains("sharekeeper=loud"), "{error}");
     }
 
+    /// Answers as STS and RAM do.
+    #[derive(Debug)]
+    struct Aws;
+
+    impl HttpConnector for Aws {
+        fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+            let body = String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned();
+            let answer = if body.contains("Action=AssumeRole") {
+                assert!(body.contains(EXTERNAL_ID), "the canary is on its way");
+                format!(
+                    "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult><Credentials>\
+                     <AccessKeyId>AKIACANARYROLE000000</AccessKeyId><SecretAccessKey>{ROLE_SECRET}</SecretAccessKey>\
+                     <SessionToken>{ROLE_TOKEN}</SessionToken><Expiration>2026-01-01T01:00:00Z</Expiration>\
+                     </Credentials></AssumeRoleResult></AssumeRoleResponse>"
+                )
+            } else if body.contains("Action=GetCallerIdentity") {
+                "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\
+                 <Account>111122223333</Account></GetCallerIdentityResult></GetCallerIdentityResponse>"
+                    .to_owned()
+            } else {
+                "{\"resourceShares\": []}".to_owned()
+            };
+            HttpConnectorFuture::ready(Ok(HttpResponse::new(200.try_into().unwrap(), SdkBody::from(answer))))
+        }
+    }
+
+    const OWN_SECRET: &str = "canary-own-secret-key";
+    const OWN_TOKEN: &str = "canary-own-session-token";
+    const ROLE_SECRET: &str = "canary-role-secret-key";
+    const ROLE_TOKEN: &str = "canary-role-session-token";
+    const EXTERNAL_ID: &str = "canary-external-id";
+
+    fn sessions() -> Sessions {
+        let clock = Clock::simulated("2026-01-01T00:00:00Z".parse().unwrap());
+        let own = Credentials::new("AKIACANARYOWN0000000", OWN_SECRET, Some(OWN_TOKEN.into()), None, "test");
+        let base = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .http_client(http_client_fn(|_, _| SharedHttpConnector::new(Aws)))
+            .credentials_provider(SharedCredentialsProvider::new(own))
+            .region(Region::new("eu-west-1"))
+            .time_source(clock.clone())
+            .build();
+        Sessions::new(Settings {
+            base,
+            clock,
+            fence: fence::open(),
+            observer: Arc::new(Unobserved),
+            rates: CellRates::default(),
+            session_name: "sharekeeper-test".into(),
+        })
+    }
+
     #[test]
-    fn settings_show_no_external_id() {
-        let access = Access { role_name: Some("keeper".into()), external_id: Some("canary".into()) };
-        let log = logged(LogFormat::Text, "trace", || tracing::info!(?access, "reached"));
-        assert!(log.contains("keeper") && !log.contains("canary"), "{log}");
+    fn no_secret_is_logged_whatever_the_filter() {
+        let cell = Cell { account: "111122223333".parse().unwrap(), region: "eu-west-1".parse().unwrap() };
+        let access = Access { role_name: Some("keeper".into()), external_id: Some(EXTERNAL_ID.into()) };
+        let log = logged(LogFormat::Json, "trace", || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+            runtime.block_on(async {
+                let sessions = sessions();
+                let clients = sessions.cell(&cell, &access).await.unwrap();
+                let owner = aws_sdk_ram::types::ResourceOwner::SelfValue;
+                clients.ram.get_resource_shares().resource_owner(owner).send().await.unwrap();
+                tracing::info!(?access, ?sessions, ?clients, "reached");
+            });
+        });
+        assert!(log.contains("aws_smithy_runtime") && log.contains("keeper"), "the SDK spoke: {log}");
+        for secret in [OWN_SECRET, OWN_TOKEN, ROLE_SECRET, ROLE_TOKEN, EXTERNAL_ID] {
+            let line = log.lines().find(|line| line.contains(secret));
+            assert_eq!(line, None, "{secret}");
+        }
     }
 }
