@@ -224,6 +224,8 @@ mod tests {
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
         Controller::command().debug_assert();
+        let cli = Cli::try_parse_from(["sharekeeper", "crds", "--log-format=json", "--log=debug"]).unwrap();
+        assert_eq!((cli.log.log_format, cli.log.log.as_str()), (LogFormat::Json, "debug"));
     }
 
     #[test]

@@ -224,7 +224,16 @@ impl Metrics {
         });
     }
 
-    /// How to find out, when asked, whether this process leads. Until told, it does not.
+    /// This process no longer leads: what it knows of cells and Shares gets old and is forgotten.
+    pub fn stands_by(&self) {
+        self.world(|world| {
+            world.cells.clear();
+            world.shares.clear();
+        });
+    }
+
+    /// How to find out, when asked, whether this process leads. Until told, it does not, and says nothing of cells and
+    /// Shares. Must not wait, nor call these metrics.
     pub fn leads_while(&self, leads: impl Fn() -> bool + Send + 'static) {
         self.world(|world| world.leads = Some(Box::new(leads)));
     }
@@ -340,6 +349,12 @@ mod tests {
         },
     };
 
+    fn leading() -> Metrics {
+        let metrics = Metrics::new();
+        metrics.leads_while(|| true);
+        metrics
+    }
+
     fn cell(account: u64) -> Cell {
         Cell { account: format!("{account:012}").parse().unwrap(), region: "eu-west-1".parse().unwrap() }
     }
@@ -351,6 +366,9 @@ mod tests {
     fn called(operation: &'static str, outcome: &'static str) -> Called {
         Called { operation, outcome, took: Duration::from_millis(300), waited: Duration::from_millis(1500) }
     }
+
+    /// Conditions by type and status.
+    type Given = &'static [(&'static str, conditions::Status)];
 
     /// A sample: name, labels, value.
     type Sample = (String, BTreeMap<String, String>, f64);
@@ -427,9 +445,13 @@ mod tests {
         ]
     }
 
+    fn of<T: Copy>(all: &[T], text: fn(T) -> &'static str) -> Vec<&'static str> {
+        all.iter().map(|value| text(*value)).collect()
+    }
+
     #[tokio::test]
     async fn all_label_values_come_from_closed_lists() {
-        let metrics = Metrics::new();
+        let metrics = leading();
         PassOutcome::ALL.iter().for_each(|outcome| metrics.pass(*outcome, Duration::from_secs(1)));
         metrics.steps(&receipts());
         let principal: crate::model::Principal = "222233334444".parse().unwrap();
@@ -446,9 +468,6 @@ mod tests {
         Readiness::ALL.iter().for_each(|now| metrics.share(&key(now.as_str()), *now));
 
         let names = |all: &[&'static str]| all.iter().map(|text| (*text).to_owned()).collect::<BTreeSet<_>>();
-        fn of<T: Copy>(all: &[T], text: fn(T) -> &'static str) -> Vec<&'static str> {
-            all.iter().map(|value| text(*value)).collect()
-        }
         let outcomes = [
             of(PassOutcome::ALL, PassOutcome::as_str),
             of(StepOutcome::ALL, StepOutcome::as_str),
@@ -541,7 +560,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_observation_ages_until_the_next_complete_one() {
-        let metrics = Metrics::new();
+        let metrics = leading();
         let age = |account| {
             let name = cell(account).to_string();
             value(&metrics, "sharekeeper_observation_age_seconds", &[("cell", &name)])
@@ -568,7 +587,7 @@ mod tests {
 
     #[test]
     fn a_share_is_counted_once_as_it_is_now() {
-        let metrics = Metrics::new();
+        let metrics = leading();
         let count = |readiness| value(&metrics, "sharekeeper_shares", &[("readiness", readiness)]);
         metrics.share(&key("hub"), Readiness::Reconciling);
         metrics.share(&key("hub"), Readiness::Ready);
@@ -581,7 +600,7 @@ mod tests {
     #[test]
     fn readiness_is_what_kstatus_reads_from_conditions() {
         use conditions::Status::{False, True, Unknown};
-        let table: [(&[(&str, conditions::Status)], bool, Readiness); 7] = [
+        let table: [(Given, bool, Readiness); 7] = [
             (&[], false, Readiness::Reconciling),
             (&[(conditions::READY, True)], false, Readiness::Ready),
             (&[(conditions::READY, Unknown), (conditions::RECONCILING, True)], false, Readiness::Reconciling),
@@ -620,14 +639,25 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whether_it_leads_is_asked_at_each_scrape() {
+    async fn only_who_leads_at_the_scrape_speaks_of_cells_and_shares() {
         let metrics = Metrics::new();
-        assert_eq!(value(&metrics, "sharekeeper_leader", &[]), Some(0.0));
+        metrics.cell_governed(&cell(1));
+        metrics.share(&key("hub"), Readiness::Ready);
+        let told = || {
+            let regions = value(&metrics, "sharekeeper_account_regions", &[("observed", "NotYet")]);
+            let oldest = value(&metrics, "sharekeeper_observation_age_max_seconds", &[]);
+            let shares = value(&metrics, "sharekeeper_shares", &[("readiness", "Ready")]);
+            (value(&metrics, "sharekeeper_leader", &[]), regions, oldest.is_some(), shares)
+        };
+        assert_eq!(told(), (Some(0.0), None, false, None));
         let (lead, leads) = tokio::sync::watch::channel(true);
         metrics.leads_while(move || *leads.borrow());
-        assert_eq!(value(&metrics, "sharekeeper_leader", &[]), Some(1.0));
+        assert_eq!(told(), (Some(1.0), Some(1.0), true, Some(1.0)));
         lead.send_replace(false);
-        assert_eq!(value(&metrics, "sharekeeper_leader", &[]), Some(0.0));
+        assert_eq!(told(), (Some(0.0), None, false, None));
+        metrics.stands_by();
+        lead.send_replace(true);
+        assert_eq!(told(), (Some(1.0), Some(0.0), true, Some(0.0)));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Gauges that are computed when they are asked for.
+//! Gauges that are computed when they are asked for. Of cells and Shares only who leads knows how they are now.
 
 use std::{
     fmt,
@@ -44,7 +44,11 @@ struct SideLabels {
 impl Collector for Scrape {
     fn encode(&self, mut to: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let world = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        leader(&world, &mut to)?;
+        let leads = world.leads.as_ref().is_some_and(|leads| leads());
+        leader(leads, &mut to)?;
+        if !leads {
+            return Ok(());
+        }
         ages(&world, &mut to)?;
         cells(&world, &mut to)?;
         undeclared(&world, &mut to)?;
@@ -64,8 +68,7 @@ fn gauge<L: EncodeLabelSet, V: EncodeGaugeValue>(
     values.into_iter().try_for_each(|(labels, value)| family.encode_family(&labels)?.encode_gauge(&value))
 }
 
-fn leader(world: &World, to: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-    let leads = world.leads.as_ref().is_some_and(|leads| leads());
+fn leader(leads: bool, to: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
     let help = "Whether this process leads";
     to.encode_descriptor("leader", help, None, MetricType::Gauge)?.encode_gauge(&i64::from(leads))
 }
