@@ -22,9 +22,11 @@
 pub mod api;
 pub mod aws;
 pub mod cli;
+pub mod config;
 pub mod controllers;
 pub mod kube;
 pub mod mechanism;
 pub mod model;
 pub mod org;
 pub mod plan;
+pub mod telemetry;

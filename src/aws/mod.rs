@@ -10,6 +10,7 @@ pub mod errors;
 pub mod fence;
 mod http;
 pub mod limits;
+pub mod operations;
 pub mod paging;
 pub mod session;
 

@@ -1,5 +1,8 @@
 //! `sharekeeper crds`: the definitions of the custom resources as YAML.
 
+use std::process::ExitCode;
+
+use super::{Failure, print};
 use crate::api;
 
 /// Why a definition could not be written as YAML.
@@ -8,6 +11,12 @@ use crate::api;
 pub struct RenderError {
     kind: String,
     source: serde_saphyr::ser::Error,
+}
+
+/// Prints all definitions.
+pub fn run() -> Result<ExitCode, Failure> {
+    print(&render()?)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// All definitions in one stream of documents, as `kubectl apply --server-side -f -` takes them.

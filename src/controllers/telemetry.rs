@@ -43,6 +43,8 @@ pub struct CellFigures {
     pub undeclared_external: usize,
     /// When it was last read whole.
     pub observed_at: Option<Timestamp>,
+    /// The moment of the pass.
+    pub now: Timestamp,
 }
 
 /// Who is told.

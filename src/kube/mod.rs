@@ -1,5 +1,6 @@
 //! Plumbing to the cluster: watches and their stores, writes behind the fence, the lease.
 
+pub mod events;
 pub mod lease;
 pub mod watched;
 pub mod write;

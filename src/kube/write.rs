@@ -57,17 +57,27 @@ impl WriteError {
     }
 }
 
+/// Who is told of each write: the kind that was written, and what came of it. Must not wait.
+pub type WriteObserver = Arc<dyn Fn(&str, &Result<(), WriteError>) + Send + Sync>;
+
 /// Writes to the cluster.
 #[derive(Clone)]
 pub struct Writer {
     client: Client,
     fence: Arc<dyn Fence>,
+    observer: Option<WriteObserver>,
 }
 
 impl Writer {
     /// A writer behind a fence.
     pub fn new(client: Client, fence: Arc<dyn Fence>) -> Self {
-        Self { client, fence }
+        Self { client, fence, observer: None }
+    }
+
+    /// The same writer, which tells somebody of each write.
+    #[must_use]
+    pub fn observed_by(self, observer: WriteObserver) -> Self {
+        Self { observer: Some(observer), ..self }
     }
 
     /// The client, for reads.
@@ -97,7 +107,7 @@ impl Writer {
             patch["metadata"] = json!({"uid": uid});
         }
         let api = K::Scope::api(&self.client, object.namespace().as_deref());
-        self.attempt(what, async {
+        self.attempt(&K::kind(&()), what, async {
             api.patch_status(&object.name_any(), &PatchParams::default(), &Patch::Merge(patch))
                 .await
                 .map(drop)
@@ -114,7 +124,8 @@ impl Writer {
         let what = describe(object, "object");
         let api = K::Scope::api(&self.client, object.namespace().as_deref());
         let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
-        let result = self.attempt(what, async { api.create(&params, object).await.map(drop) }).await;
+        let result =
+            self.attempt(&K::kind(&()), what, async { api.create(&params, object).await.map(drop) }).await;
         result.or_else(|error| if error.exists_already() { Ok(()) } else { Err(error) })
     }
 
@@ -127,7 +138,7 @@ impl Writer {
         let what = describe(object, "object");
         let api = K::Scope::api(&self.client, object.namespace().as_deref());
         let params = PatchParams::apply(FIELD_MANAGER).force();
-        self.attempt(what, async {
+        self.attempt(&K::kind(&()), what, async {
             api.patch(&object.name_any(), &params, &Patch::Apply(object)).await.map(drop)
         })
         .await
@@ -165,7 +176,7 @@ impl Writer {
         let metadata = json!({"uid": object.uid(), "resourceVersion": object.resource_version(), "finalizers": finalizers});
         let patch = Patch::Merge(json!({"metadata": metadata}));
         let api = K::Scope::api(&self.client, object.namespace().as_deref());
-        self.attempt(what, async {
+        self.attempt(&K::kind(&()), what, async {
             api.patch(&object.name_any(), &PatchParams::default(), &patch).await.map(drop)
         })
         .await
@@ -181,12 +192,26 @@ impl Writer {
         let preconditions = Preconditions { uid: object.uid(), resource_version: None };
         let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
         let api = K::Scope::api(&self.client, object.namespace().as_deref());
-        let result =
-            self.attempt(what, async { api.delete(&object.name_any(), &params).await.map(drop) }).await;
+        let result = self
+            .attempt(&K::kind(&()), what, async { api.delete(&object.name_any(), &params).await.map(drop) })
+            .await;
         result.or_else(|error| if error.is_gone() { Ok(()) } else { Err(error) })
     }
 
     async fn attempt(
+        &self,
+        kind: &str,
+        what: String,
+        write: impl Future<Output = kube::Result<()>>,
+    ) -> Result<(), WriteError> {
+        let result = self.fenced(what, write).await;
+        if let Some(observer) = &self.observer {
+            observer(kind, &result);
+        }
+        result
+    }
+
+    async fn fenced(
         &self,
         what: String,
         write: impl Future<Output = kube::Result<()>>,

@@ -265,6 +265,7 @@ fn figures(memory: &CellMemory, pass: &Pass<'_>, statuses: &[ShareResult<'_>]) -
         drifting: count(conditions::DRIFTED),
         undeclared_external: external,
         undeclared_inside: pass.plan.undeclared.len() - external,
-        observed_at: memory.read_at,
+        observed_at: memory.read_at.filter(|_| memory.unknown.is_none()),
+        now: pass.gathered.now,
     }
 }
