@@ -22,6 +22,7 @@
 pub mod api;
 pub mod aws;
 pub mod cli;
+pub mod controllers;
 pub mod kube;
 pub mod mechanism;
 pub mod model;

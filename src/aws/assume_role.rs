@@ -10,7 +10,7 @@ use aws_credential_types::{
 use tokio::time::Instant;
 
 use super::{
-    calls::{Called, Observer},
+    calls::{Called, CredentialsRefused, Observer},
     errors::AwsError,
 };
 
@@ -21,6 +21,8 @@ pub(super) struct AssumedRole {
     pub(super) external_id: Option<String>,
     pub(super) session_name: String,
     pub(super) observer: Arc<dyn Observer>,
+    /// Whether the credentials that the role is assumed with were refused.
+    pub(super) refused: CredentialsRefused,
 }
 
 impl AssumedRole {
@@ -33,7 +35,8 @@ impl AssumedRole {
             .role_session_name(&self.session_name)
             .set_external_id(self.external_id.clone());
         let answer = call.send().await;
-        self.tell(answer.as_ref().err().map(|error| AwsError::from_sdk("AssumeRole", error)), start);
+        let error = answer.as_ref().err().map(|error| AwsError::from_sdk("AssumeRole", error));
+        self.tell(error.as_ref(), start);
         let answer = answer.map_err(CredentialsError::provider_error)?;
         let issued = answer
             .credentials
@@ -49,7 +52,10 @@ impl AssumedRole {
         Ok(made)
     }
 
-    fn tell(&self, error: Option<AwsError>, start: Instant) {
+    fn tell(&self, error: Option<&AwsError>, start: Instant) {
+        if let Some(error) = error {
+            self.refused.note(error);
+        }
         let outcome = error.map_or("Ok", |error| error.disposition.reason());
         self.observer.called(&Called {
             operation: "AssumeRole",

@@ -1,13 +1,22 @@
 //! How a call is made: in turn, under the fence if it writes, within a deadline, with its error understood, and counted.
 
-use std::{error::Error, fmt, future::Future, sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    fmt,
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use tokio::time::Instant;
 
 use super::{
-    errors::AwsError,
+    errors::{AwsError, Disposition},
     fence::{Fence, within},
     limits::Limits,
 };
@@ -50,50 +59,80 @@ impl Observer for Unobserved {
     fn called(&self, _call: &Called) {}
 }
 
+/// Set once AWS has refused credentials as expired or unusable, so that the next use of their clients gets new ones.
+#[derive(Clone, Debug, Default)]
+pub struct CredentialsRefused(Arc<AtomicBool>);
+
+impl CredentialsRefused {
+    /// Notes the refusal, if the error is one.
+    pub fn note(&self, error: &AwsError) {
+        if error.disposition == Disposition::Credentials {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether a refusal was noted.
+    pub fn noted(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// The calls of one client set.
 #[derive(Clone)]
 pub struct Calls {
     limits: Arc<Limits>,
     observer: Arc<dyn Observer>,
+    refused: CredentialsRefused,
 }
 
 impl Calls {
     /// Calls that draw from these buckets.
-    pub fn new(limits: Arc<Limits>, observer: Arc<dyn Observer>) -> Self {
-        Self { limits, observer }
+    pub fn new(limits: Arc<Limits>, observer: Arc<dyn Observer>, refused: CredentialsRefused) -> Self {
+        Self { limits, observer, refused }
     }
 
-    /// Makes a call that only reads. `call` is the unpolled future of the SDK's `send()`.
-    pub async fn read<T, E>(
+    /// The buckets.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Makes a call that only reads. `call` is the unpolled future of the SDK's `send()`; it is large, and boxed here.
+    pub fn read<T, E>(
         &self,
         operation: &'static str,
         call: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
-    ) -> Result<T, AwsError>
+    ) -> impl Future<Output = Result<T, AwsError>>
     where
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
-        let waited = self.limits.of(operation).acquire().await;
-        self.make(operation, waited, call).await
+        let call = Box::pin(call);
+        async move {
+            let waited = self.limits.of(operation).acquire().await;
+            self.make(operation, waited, call).await
+        }
     }
 
     /// Makes a call that writes, if the pass's fence allows it: asked when its turn has come, and again, together with
     /// the process's, at each of the SDK's attempts.
-    pub async fn write<T, E>(
+    pub fn write<T, E>(
         &self,
         operation: &'static str,
         fence: &Arc<dyn Fence>,
         call: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
-    ) -> Result<T, AwsError>
+    ) -> impl Future<Output = Result<T, AwsError>>
     where
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
-        let waited = self.limits.of(operation).acquire().await;
-        if let Err(refusal) = fence.check() {
-            let error = AwsError::refused(operation, refusal);
-            self.tell(operation, Err(&error), Duration::ZERO, waited);
-            return Err(error);
+        let call = Box::pin(call);
+        async move {
+            let waited = self.limits.of(operation).acquire().await;
+            if let Err(refusal) = fence.check() {
+                let error = AwsError::refused(operation, refusal);
+                self.tell(operation, Err(&error), Duration::ZERO, waited);
+                return Err(error);
+            }
+            self.make(operation, waited, within(Arc::clone(fence), call)).await
         }
-        self.make(operation, waited, within(Arc::clone(fence), call)).await
     }
 
     async fn make<T, E>(
@@ -107,7 +146,7 @@ impl Calls {
     {
         let start = Instant::now();
         let deadline = CALL_TIMEOUT + Duration::from_secs(1);
-        let result = match tokio::time::timeout(deadline, Box::pin(call)).await {
+        let result = match tokio::time::timeout(deadline, call).await {
             Ok(answer) => answer.map_err(|error| AwsError::from_sdk(operation, &error)),
             Err(_elapsed) => Err(AwsError::timed_out(operation, deadline)),
         };
@@ -116,6 +155,9 @@ impl Calls {
     }
 
     fn tell(&self, operation: &'static str, result: Result<(), &AwsError>, took: Duration, waited: Duration) {
+        if let Err(error) = result {
+            self.refused.note(error);
+        }
         let outcome = result.map_or_else(|error| error.disposition.reason(), |()| "Ok");
         self.observer.called(&Called { operation, outcome, took, waited });
     }

@@ -22,7 +22,7 @@ impl Rate {
     }
 }
 
-/// What a cell's buckets start from. No RAM rates are published (ram.md §5): these are assumptions [X], generous in
+/// What a cell's buckets start from. No RAM rates are published (ram.md §5): these are assumptions \[X\], generous in
 /// the burst so that a first run is quick, and corrected by what AWS answers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CellRates {
@@ -54,6 +54,8 @@ pub struct Bucket {
     /// Below zero: that many turns are promised to callers who wait.
     tokens: f64,
     counted_to: Instant,
+    /// The last turn that was promised.
+    promised: Instant,
     last_throttle: Option<Instant>,
 }
 
@@ -61,7 +63,14 @@ impl Bucket {
     /// A full bucket.
     pub fn new(most: Rate, now: Instant) -> Self {
         let most = Rate { burst: most.burst.max(1), per_second: most.per_second.max(0.001) };
-        Self { most, share: 1.0, tokens: f64::from(most.burst), counted_to: now, last_throttle: None }
+        Self {
+            most,
+            share: 1.0,
+            tokens: f64::from(most.burst),
+            counted_to: now,
+            promised: now,
+            last_throttle: None,
+        }
     }
 
     /// Promises the next turn and says how long it is until then. Turns are promised in the order they are asked for; a
@@ -70,7 +79,12 @@ impl Bucket {
         self.count_to(now);
         self.tokens -= 1.0;
         let missing = (-self.tokens).max(0.0);
-        Duration::from_secs_f64(missing / (self.most.per_second * self.share))
+        let turn = now + Duration::from_secs_f64(missing / (self.most.per_second * self.share));
+        // What was promised at a lower rate stays promised: a later caller neither overtakes it nor joins it.
+        let pending = self.promised > now;
+        let after = self.promised + Duration::from_secs_f64(1.0 / self.most.per_second);
+        self.promised = if pending { turn.max(after) } else { turn };
+        self.promised.duration_since(now)
     }
 
     /// AWS throttled a call: half the rate, half the burst, and nothing left at once.
@@ -157,7 +171,7 @@ impl Limits {
     }
 
     /// A bucket for each Organizations operation that this product calls, with AWS's figures for one account
-    /// (ram.md §7.1 [D]); operations that are not listed there share a slow one.
+    /// (ram.md §7.1 \[D\]); operations that are not listed there share a slow one.
     pub fn organization() -> Self {
         let operations = ORGANIZATION_RATES.iter().map(|(operation, rate)| (*operation, Limiter::new(*rate)));
         let slow = Rate::new(1.0, 2);

@@ -5,6 +5,7 @@ mod assume_role;
 mod attempts;
 pub mod calls;
 pub mod clock;
+mod disposition;
 pub mod errors;
 pub mod fence;
 mod http;

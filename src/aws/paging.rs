@@ -46,19 +46,19 @@ mod tests {
     use super::*;
     use crate::aws::errors::Disposition;
 
-    fn page(items: &[u32], next: Option<&str>) -> Result<Page<u32>, AwsError> {
-        Ok(Page { items: items.to_vec(), next: next.map(str::to_owned) })
+    fn page(items: &[u32], next: Option<&str>) -> Page<u32> {
+        Page { items: items.to_vec(), next: next.map(str::to_owned) }
     }
 
     #[tokio::test]
     async fn an_empty_page_with_a_token_is_not_the_end() {
         let all = collect("GetResourceShares", |token| {
-            ready(match token.as_deref() {
+            ready(Ok(match token.as_deref() {
                 None => page(&[], Some("a")),
                 Some("a") => page(&[1, 2], Some("b")),
                 Some("b") => page(&[], Some("c")),
                 _ => page(&[3], None),
-            })
+            }))
         });
         assert_eq!(all.await.unwrap(), [1, 2, 3]);
     }
@@ -67,7 +67,7 @@ mod tests {
     async fn a_failed_page_fails_the_listing() {
         let all = collect("GetResourceShares", |token| {
             ready(match token {
-                None => page(&[1], Some("a")),
+                None => Ok(page(&[1], Some("a"))),
                 Some(_) => Err(AwsError::endless("GetResourceShares", "second page")),
             })
         });
@@ -77,7 +77,7 @@ mod tests {
     #[tokio::test]
     async fn tokens_that_turn_in_a_circle_fail_the_listing() {
         let all = collect("GetResourceShares", |token| {
-            ready(page(&[1], Some(if token.as_deref() == Some("a") { "b" } else { "a" })))
+            ready(Ok(page(&[1], Some(if token.as_deref() == Some("a") { "b" } else { "a" }))))
         });
         assert_eq!(all.await.unwrap_err().disposition, Disposition::Retry);
     }
@@ -87,7 +87,7 @@ mod tests {
         let mut count = 0;
         let all = collect("GetResourceShares", |_| {
             count += 1;
-            ready(page(&[], Some(&count.to_string())))
+            ready(Ok(page(&[], Some(&count.to_string()))))
         });
         assert_eq!(all.await.unwrap_err().disposition, Disposition::Retry);
     }

@@ -18,7 +18,7 @@ use tokio::sync::OnceCell;
 use super::{
     assume_role::AssumedRole,
     attempts::LearningAttempts,
-    calls::{ATTEMPT_TIMEOUT, CALL_TIMEOUT, Calls, Observer},
+    calls::{ATTEMPT_TIMEOUT, CALL_TIMEOUT, Calls, CredentialsRefused, Observer},
     clock::Clock,
     errors::AwsError,
     fence::{Fence, FencedAttempts},
@@ -89,7 +89,7 @@ pub struct CellClients {
     pub ram: aws_sdk_ram::Client,
     /// Makes the calls: in turn, fenced, within a deadline.
     pub calls: Calls,
-    _identity: Arc<Identity>,
+    identity: Arc<Identity>,
 }
 
 /// What the organization is called with.
@@ -103,21 +103,22 @@ pub struct OrganizationClients {
     pub ram: aws_sdk_ram::Client,
     /// Makes the calls, from the buckets of Organizations.
     pub calls: Calls,
-    _identity: Arc<Identity>,
+    identity: Arc<Identity>,
 }
 
 /// All sessions and clients of the process.
 pub struct Sessions {
     settings: Settings,
     base: SdkConfig,
-    own: Arc<Identity>,
     kept: Mutex<Kept>,
 }
 
 #[derive(Default)]
 struct Kept {
+    /// The controller's own identity.
+    own: Option<Arc<Identity>>,
     cells: BTreeMap<Cell, (Access, Arc<CellClients>)>,
-    organizations: BTreeMap<Option<String>, Arc<OrganizationClients>>,
+    organizations: BTreeMap<Option<Role>, Arc<OrganizationClients>>,
     /// Apart from the clients: what a bucket has learned outlives a change of the access settings.
     limits: BTreeMap<Cell, Arc<Limits>>,
     /// The identities that the clients above hold.
@@ -137,6 +138,18 @@ struct Identity {
     /// regions of an account.
     config: SdkConfig,
     account: OnceCell<String>,
+    refused: CredentialsRefused,
+}
+
+impl Identity {
+    fn new(config: &SdkConfig) -> Self {
+        let config = config.to_builder().identity_cache(IdentityCache::lazy().build()).build();
+        Self { config, account: OnceCell::new(), refused: CredentialsRefused::default() }
+    }
+
+    fn is_good(&self) -> bool {
+        !self.refused.noted()
+    }
 }
 
 /// Credentials, region and endpoint as the AWS command line finds them, `AWS_ENDPOINT_URL` included.
@@ -178,29 +191,29 @@ impl Sessions {
             .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
             .retry_config(RetryConfig::standard())
             .timeout_config(timeouts())
-            .identity_cache(IdentityCache::lazy().build())
             .build();
-        let own = Arc::new(Identity { config: base.clone(), account: OnceCell::new() });
-        Self { settings, base, own, kept: Mutex::default() }
+        Self { settings, base, kept: Mutex::default() }
     }
 
-    /// The clients of a cell: made on first use, and again when its access settings have changed. The account that the
+    /// The clients of a cell: made on first use, and again when its access settings have changed or AWS has refused the
+    /// credentials: so ask each time anew, and keep them no longer than a pass. The account that the
     /// credentials really have is compared with the cell's once a session, before anything else is called with them.
     pub async fn cell(&self, cell: &Cell, access: &Access) -> Result<Arc<CellClients>, SessionError> {
         if let Some((settings, clients)) = locked(&self.kept).cells.get(cell)
             && settings == access
+            && clients.identity.is_good()
         {
             return Ok(Arc::clone(clients));
         }
         let limits = self.limits(cell);
-        let calls = self.calls(&limits);
         let identity = self.identity(access.role_in(cell), &cell.to_string());
+        let calls = self.calls(&identity, &limits);
         let actual = self.account(&identity, &calls, &cell.to_string()).await?;
         if actual != cell.account.as_str() {
             return Err(SessionError::CredentialsMismatch { expected: cell.account.clone(), actual });
         }
         let ram = self.ram(&identity, cell.region.as_str(), &cell.to_string(), &limits);
-        let clients = Arc::new(CellClients { cell: cell.clone(), ram, calls, _identity: identity });
+        let clients = Arc::new(CellClients { cell: cell.clone(), ram, calls, identity });
         locked(&self.kept).cells.insert(cell.clone(), (access.clone(), Arc::clone(&clients)));
         Ok(clients)
     }
@@ -210,16 +223,19 @@ impl Sessions {
     pub async fn organization(
         &self,
         role_arn: Option<&str>,
+        external_id: Option<&str>,
     ) -> Result<Arc<OrganizationClients>, SessionError> {
-        let key = role_arn.map(str::to_owned);
-        if let Some(clients) = locked(&self.kept).organizations.get(&key) {
+        let key =
+            role_arn.map(|arn| Role { arn: arn.to_owned(), external_id: external_id.map(str::to_owned) });
+        if let Some(clients) = locked(&self.kept).organizations.get(&key)
+            && clients.identity.is_good()
+        {
             return Ok(Arc::clone(clients));
         }
         let limits = Arc::new(Limits::organization());
-        let calls = self.calls(&limits);
-        let role = key.clone().map(|arn| Role { arn, external_id: None });
         let scope = format!("organization.{}", role_arn.unwrap_or("own"));
-        let identity = self.identity(role, &scope);
+        let identity = self.identity(key.clone(), &scope);
+        let calls = self.calls(&identity, &limits);
         let account = self.account(&identity, &calls, &scope).await?;
         let account = account.parse().map_err(|malformed: Malformed| {
             AwsError::unexpected(
@@ -230,8 +246,7 @@ impl Sessions {
         let home = self.home();
         let ram = self.ram(&identity, home, &scope, &limits);
         let organizations = self.organizations(&identity, home, &scope, &limits);
-        let clients =
-            Arc::new(OrganizationClients { account, organizations, ram, calls, _identity: identity });
+        let clients = Arc::new(OrganizationClients { account, organizations, ram, calls, identity });
         locked(&self.kept).organizations.insert(key, Arc::clone(&clients));
         Ok(clients)
     }
@@ -249,37 +264,38 @@ impl Sessions {
         Arc::clone(kept.limits.entry(cell.clone()).or_insert_with(made))
     }
 
-    fn calls(&self, limits: &Arc<Limits>) -> Calls {
-        Calls::new(Arc::clone(limits), Arc::clone(&self.settings.observer))
+    fn calls(&self, identity: &Identity, limits: &Arc<Limits>) -> Calls {
+        Calls::new(Arc::clone(limits), Arc::clone(&self.settings.observer), identity.refused.clone())
     }
 
     fn identity(&self, role: Option<Role>, scope: &str) -> Arc<Identity> {
-        let Some(role) = role else { return Arc::clone(&self.own) };
         let mut kept = locked(&self.kept);
-        if let Some(identity) = kept.roles.get(&role).and_then(Weak::upgrade) {
+        let own = kept.own.take().filter(|own| own.is_good());
+        let own = own.unwrap_or_else(|| Arc::new(Identity::new(&self.base)));
+        kept.own = Some(Arc::clone(&own));
+        let Some(role) = role else { return own };
+        if let Some(identity) =
+            kept.roles.get(&role).and_then(Weak::upgrade).filter(|identity| identity.is_good())
+        {
             return identity;
         }
-        let identity = Arc::new(self.assumed(&role, scope));
+        let identity = Arc::new(self.assumed(&own, &role, scope));
         kept.roles.retain(|_, held| held.strong_count() > 0);
         kept.roles.insert(role, Arc::downgrade(&identity));
         identity
     }
 
-    fn assumed(&self, role: &Role, scope: &str) -> Identity {
+    fn assumed(&self, own: &Identity, role: &Role, scope: &str) -> Identity {
         let assumed = AssumedRole {
-            sts: sts(&self.base, scope),
+            sts: sts(&own.config, scope),
             arn: role.arn.clone(),
             external_id: role.external_id.clone(),
             session_name: self.settings.session_name.clone(),
             observer: Arc::clone(&self.settings.observer),
+            refused: own.refused.clone(),
         };
-        let config = self
-            .base
-            .to_builder()
-            .credentials_provider(SharedCredentialsProvider::new(assumed))
-            .identity_cache(IdentityCache::lazy().build())
-            .build();
-        Identity { config, account: OnceCell::new() }
+        let provider = SharedCredentialsProvider::new(assumed);
+        Identity::new(&self.base.to_builder().credentials_provider(provider).build())
     }
 
     async fn account(&self, identity: &Identity, calls: &Calls, scope: &str) -> Result<String, AwsError> {
@@ -327,7 +343,7 @@ impl Sessions {
         LearningAttempts::new(Arc::clone(limits), Arc::clone(&self.settings.observer))
     }
 
-    /// The region where the partition keeps what is global. Outside the `aws` partition: assumed [X].
+    /// The region where the partition keeps what is global. Outside the `aws` partition: assumed \[X\].
     fn home(&self) -> &'static str {
         let region = self.base.region().and_then(|region| region.as_ref().parse::<Region>().ok());
         match region.as_ref().map_or("aws", Region::partition) {

@@ -30,6 +30,10 @@ use crate::{
     model::Digest,
 };
 
+/// Says on a lease that was given up whether its last holder might have removed things: if not, calls of the holder
+/// before may still be on their way.
+const SETTLED: &str = "sharekeeper.dev/settled";
+
 /// How a lease is held.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -41,7 +45,8 @@ pub struct Settings {
     pub identity: String,
     /// What a contender waits without seeing a change: whole seconds, more than `renew_deadline`.
     pub lease_duration: Duration,
-    /// What the holder's fence stays open for after its last renewal.
+    /// What the holder's fence stays open for after its last renewal; cut to two thirds of `lease_duration`, since a
+    /// longer one would let two lead.
     pub renew_deadline: Duration,
     /// How often the lease is read, and renewed while it is held.
     pub retry_period: Duration,
@@ -71,12 +76,21 @@ struct Held {
     epoch: i32,
     since: Instant,
     until: Instant,
-    /// Nobody led before, or who did gave the lease up with its work ended: no call of a former leader is on its way.
+    /// No call of a former leader is on its way: nobody led before, or who did gave the lease up, its work ended, and had
+    /// itself nobody's calls to fear.
     handed_over: bool,
 }
 
+impl Held {
+    fn is_settled(&self, settle: Duration) -> bool {
+        self.handed_over || self.since.elapsed() >= settle
+    }
+}
+
 /// Makes the loop and the fence that it opens. Nothing happens until the loop runs.
-pub fn elector(client: Client, settings: Settings, clock: Clock) -> (Elector, LeaseFence) {
+pub fn elector(client: Client, mut settings: Settings, clock: Clock) -> (Elector, LeaseFence) {
+    settings.lease_duration = Duration::from_secs(settings.lease_duration.as_secs().max(1));
+    settings.renew_deadline = settings.renew_deadline.min(settings.lease_duration * 2 / 3);
     let (published, held) = watch::channel(None);
     let fence = LeaseFence { held, settle: settings.settle };
     let api = Api::namespaced(client, &settings.namespace);
@@ -102,7 +116,7 @@ struct Seen {
 
 /// What one round found out.
 enum Round {
-    /// Ours, by a request sent at this moment; handed over, if it was not ours before, by nobody or who gave it up.
+    /// Ours, by a request sent at this moment.
     Ours { epoch: i32, asked: Instant, handed_over: bool },
     /// Somebody else's, or nobody's yet.
     NotOurs,
@@ -199,10 +213,12 @@ impl Elector {
 
     async fn replace(&mut self, mut lease: Lease, claim: Claim) -> Result<Round, kube::Error> {
         let last = lease.spec.take().unwrap_or_default();
+        let settled = lease.metadata.annotations.as_ref().and_then(|annotations| annotations.get(SETTLED));
+        let handed_over = claim == Claim::GivenUp && settled.is_some_and(|settled| settled == "true");
         lease.spec = Some(self.spec(&last, claim));
         let asked = Instant::now();
         let replaced = self.api.replace(&self.settings.name, &PostParams::default(), &lease).await;
-        self.answered(replaced, asked, claim == Claim::GivenUp)
+        self.answered(replaced, asked, handed_over)
     }
 
     fn answered(
@@ -265,10 +281,9 @@ impl Elector {
     async fn release(self) {
         let held = *self.published.borrow();
         self.close();
-        if held.is_none() {
-            return;
-        }
-        match tokio::time::timeout(self.settings.renew_deadline / 2, self.give_up()).await {
+        let Some(held) = held else { return };
+        let settled = held.is_settled(self.settings.settle);
+        match tokio::time::timeout(self.settings.renew_deadline / 2, self.give_up(settled)).await {
             Ok(Ok(())) => tracing::info!("the leadership lease is given up"),
             Ok(Err(error)) => tracing::warn!(%error, "the leadership lease is left to expire"),
             Err(_elapsed) => {
@@ -277,7 +292,7 @@ impl Elector {
         }
     }
 
-    async fn give_up(&self) -> Result<(), kube::Error> {
+    async fn give_up(&self, settled: bool) -> Result<(), kube::Error> {
         let Some(mut lease) = self.api.get_opt(&self.settings.name).await? else { return Ok(()) };
         let Some(spec) = &mut lease.spec else { return Ok(()) };
         if spec.holder_identity.as_deref() != Some(self.settings.identity.as_str()) {
@@ -285,6 +300,7 @@ impl Elector {
         }
         spec.holder_identity = Some(String::new());
         spec.renew_time = Some(MicroTime(self.clock.wall_now()));
+        lease.metadata.annotations.get_or_insert_default().insert(SETTLED.to_owned(), settled.to_string());
         self.api.replace(&self.settings.name, &PostParams::default(), &lease).await.map(|_| ())
     }
 }
@@ -302,11 +318,10 @@ impl LeaseFence {
         self.now_held(margin).map(|held| held.epoch)
     }
 
-    /// Whether no call of a former leader can be on its way any more: it gave the lease up, or we lead for as long as a
-    /// call may take. What removals wait for.
+    /// Whether no call of a former leader can be on its way any more: the lease was given up in order, or we lead for as
+    /// long as a call may take. What removals wait for.
     pub fn may_remove(&self) -> bool {
-        self.now_held(Duration::ZERO)
-            .is_some_and(|held| held.handed_over || held.since.elapsed() >= self.settle)
+        self.now_held(Duration::ZERO).is_some_and(|held| held.is_settled(self.settle))
     }
 
     /// Since when we lead without a gap.

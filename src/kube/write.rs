@@ -4,7 +4,7 @@ use std::{fmt::Debug, sync::Arc, time::Duration};
 
 use kube::{
     Api, Client, Resource, ResourceExt,
-    api::{DeleteParams, Patch, PatchParams, Preconditions},
+    api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -46,6 +46,11 @@ pub enum WriteError {
 }
 
 impl WriteError {
+    /// Whether an object of that name is there already.
+    pub fn exists_already(&self) -> bool {
+        matches!(self, Self::Apiserver { source, .. } if matches!(&**source, kube::Error::Api(status) if status.is_already_exists()))
+    }
+
     /// Whether the object is not there, or is another one by now.
     pub fn is_gone(&self) -> bool {
         matches!(self, Self::Apiserver { source, .. } if matches!(&**source, kube::Error::Api(status) if status.is_not_found() || status.is_conflict()))
@@ -87,7 +92,10 @@ impl Writer {
         for (key, _) in fields_of(before) {
             fields.entry(key).or_insert(Value::Null);
         }
-        let patch = json!({"metadata": {"uid": object.uid()}, "status": fields});
+        let mut patch = json!({"status": fields});
+        if let Some(uid) = object.uid() {
+            patch["metadata"] = json!({"uid": uid});
+        }
         let api = K::Scope::api(&self.client, object.namespace().as_deref());
         self.attempt(what, async {
             api.patch_status(&object.name_any(), &PatchParams::default(), &Patch::Merge(patch))
@@ -95,6 +103,19 @@ impl Writer {
                 .map(drop)
         })
         .await
+    }
+
+    /// Makes an object; one of that name that is there already is left as it is.
+    pub async fn create<K>(&self, object: &K) -> Result<(), WriteError>
+    where
+        K: Resource<DynamicType = ()> + Clone + Debug + Serialize + DeserializeOwned,
+        K::Scope: Scoped<K>,
+    {
+        let what = describe(object, "object");
+        let api = K::Scope::api(&self.client, object.namespace().as_deref());
+        let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+        let result = self.attempt(what, async { api.create(&params, object).await.map(drop) }).await;
+        result.or_else(|error| if error.exists_already() { Ok(()) } else { Err(error) })
     }
 
     /// Writes an object as ours: what it names is set, created if missing.

@@ -35,7 +35,7 @@ impl fmt::Display for AccountId {
 pub struct Region(String);
 
 impl Region {
-    /// The region where shares of global resources live (ram.md §5; the home of other partitions is not stated [X]).
+    /// The region where shares of global resources live (ram.md §5; the home of other partitions is not stated \[X\]).
     pub const GLOBAL_HOME: &'static str = "us-east-1";
 
     /// The region's code.

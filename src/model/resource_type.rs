@@ -1,7 +1,7 @@
 //! The resource types that RAM shares, as data: how an ARN tells its type, and what a type allows.
 //!
 //! Source: the page "Shareable AWS resources" of 2025-26 (mechanisms.md §4); ARN forms without a model pattern are
-//! assumptions [X]. The list grows with AWS: a type that is not here is refused with its reason, never guessed.
+//! assumptions \[X\]. The list grows with AWS: a type that is not here is refused with its reason, never guessed.
 
 use std::fmt;
 

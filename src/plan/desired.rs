@@ -59,6 +59,8 @@ pub enum Fate {
     Revoke,
     /// The Share goes and its grants stay, on record: orphaned, or its namespace or kind is being deleted.
     Release,
+    /// It is being deleted, and whether its namespace or kind goes too could not be read: nothing is done.
+    Undecided,
 }
 
 /// The tenant's own switches. They hold nothing open: ends of `until` and narrowing by policy go on.

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// How long AWS may take to show a write, in seconds. Terraform tolerates one minute for a new share; lags of five were
-/// reported for associations (ram.md §2.1, T11). [X]
+/// reported for associations (ram.md §2.1, T11). \[X\]
 pub const WINDOW_SECONDS: i64 = 600;
 
 /// The writes of one cell that no read has shown yet.

@@ -30,9 +30,17 @@ pub struct Gate {
     pub mode: Mode,
     /// `AccountSet.spec.drift: Report`: drift is shown and left.
     pub report_drift: bool,
+    /// This controller leads since so short a time that calls of the former leader may be on their way: nothing is
+    /// removed yet.
+    pub settling: bool,
 }
 
 impl Gate {
+    /// Whether nothing at all may be written for a Share, whatever it is: it then has no Ready condition to wait for.
+    pub fn is_passive(&self, switches: Switches) -> bool {
+        self.suspended || self.mode == Mode::Report || switches.suspend || switches.report
+    }
+
     /// Why a change of a Share with these switches is held back; none where it may be done. The strictest reason wins.
     pub fn holds(&self, switches: Switches, change: &Change) -> Option<Reason> {
         // What a tenant sets holds nothing open: an ended `until` and a policy's narrowing pass.
@@ -43,6 +51,7 @@ impl Gate {
             (self.suspended, Reason::Suspended),
             (self.mode == Mode::Report, Reason::ReportOnly),
             (self.mode == Mode::AddOnly && change.effect == Effect::Narrow, Reason::AddOnly),
+            (self.settling && change.effect == Effect::Narrow, Reason::Waiting),
             (switches.suspend && !beyond_tenant, Reason::Suspended),
             (switches.report && !beyond_tenant, Reason::ReportOnly),
             (self.report_drift && change.cause == Cause::Drift, Reason::DriftReported),

@@ -44,6 +44,8 @@ pub enum Departure {
     Deleted,
     /// Its namespace or its kind is being deleted, and it with it.
     SweptAway,
+    /// It is being deleted, and the live read that would tell why failed.
+    Undecided,
 }
 
 /// Resolves the Shares of a cell.
@@ -102,6 +104,7 @@ fn fate(share: &Share, departure: Departure, policies: &Policies<'_>) -> Fate {
     match departure {
         Departure::Stays => Fate::Keep,
         Departure::SweptAway => Fate::Release,
+        Departure::Undecided => Fate::Undecided,
         Departure::Deleted
             if share.spec.deletion_policy == DeletionPolicy::Orphan && policies.allow_orphan() =>
         {

@@ -87,8 +87,8 @@ pub struct Create {
     pub allow_external: bool,
     /// Whom to share with and what: the first hundred resources, the rest follows once it is there.
     pub members: Members,
-    /// Permissions other than the types' defaults, by ARN.
-    pub permissions: BTreeSet<String>,
+    /// The ARNs of permissions other than the types' defaults, by resource type.
+    pub permissions: BTreeMap<String, String>,
     /// The mark and the Share's own tags.
     pub tags: BTreeMap<String, String>,
 }
@@ -104,7 +104,7 @@ impl Create {
             incarnation,
             allow_external: want.side == Side::Outer,
             members: Members { principals: want.granted_principals().cloned().collect(), resources },
-            permissions: want.permissions.values().map(|p| p.arn.clone()).collect(),
+            permissions: want.permissions.iter().map(|(t, p)| (t.clone(), p.arn.clone())).collect(),
             tags,
         }
     }

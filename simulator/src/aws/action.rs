@@ -105,7 +105,7 @@ impl World {
             Action::AddResource { arn } => self.add_resource(&arn),
             Action::DeleteResource { arn } => self.delete_resource(&arn),
             Action::SetResourceStatus { arn, status, message } => {
-                self.set_resource_status(&arn, &status, message.as_deref())
+                self.set_resource_status(&arn, &status, message.as_deref());
             }
             Action::SetAssociationStatus { share, entity, status, message } => {
                 self.set_association_status(&share, &entity, &status, message.as_deref());

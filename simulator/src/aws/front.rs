@@ -1,9 +1,9 @@
 //! The two fronts: an in-process connector for the AWS SDKs, and loopback HTTP with a small administration.
 
-use std::convert::Infallible;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use aws_smithy_runtime_api::client::connector_metadata::ConnectorMetadata;
 use aws_smithy_runtime_api::client::http::{
@@ -21,7 +21,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 use super::action::Action;
 use super::net::Net;
@@ -53,7 +53,8 @@ impl HttpConnector for InProcess {
         HttpConnectorFuture::new(async move {
             let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
             let (parts, body) = request.into_parts();
-            let body = Bytes::copy_from_slice(body.bytes().unwrap_or_default());
+            // Read as a socket would read it: the SDK's guard against stalled uploads watches this.
+            let body = body.collect().await.map_err(ConnectorError::user)?.to_bytes();
             let delivery = net
                 .serve(http::Request::from_parts(parts, body))
                 .await
@@ -108,19 +109,28 @@ fn sendable(delivery: Delivery) -> http::Response<Reply> {
 }
 
 /// Serves all services and `/_sim/` on `listener` until dropped.
-pub async fn serve(listener: TcpListener, net: Net) -> io::Result<()> {
+pub async fn serve(listener: TcpListener, net: Net) {
     loop {
-        let (stream, _) = listener.accept().await?;
-        stream.set_nodelay(true)?;
-        let net = net.clone();
-        tokio::spawn(async move {
-            let service = service_fn(|request| answer(net.clone(), request));
-            let connection =
-                hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "connection ended");
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                tokio::spawn(converse(stream, net.clone()));
             }
-        });
+            Err(error) => {
+                // Such as too many open files: others may close theirs meanwhile.
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+async fn converse(stream: TcpStream, net: Net) {
+    let prompt = stream.set_nodelay(true);
+    let service = service_fn(|request| answer(net.clone(), request));
+    let connection =
+        hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    if let Err(error) = connection.await {
+        tracing::debug!(%error, ?prompt, "connection ended");
     }
 }
 
@@ -132,15 +142,14 @@ async fn answer(
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
     let request = http::Request::from_parts(parts, body);
     if request.uri().path().starts_with("/_sim/") {
-        let Ok(response) = administer(&net, &request);
-        return Ok(response);
+        return Ok(administer(&net, &request));
     }
     let delivery =
         net.serve(request).await.map_err(|lost| io::Error::new(io::ErrorKind::ConnectionReset, lost))?;
     Ok(sendable(delivery))
 }
 
-fn administer(net: &Net, request: &http::Request<Bytes>) -> Result<http::Response<Reply>, Infallible> {
+fn administer(net: &Net, request: &http::Request<Bytes>) -> http::Response<Reply> {
     let (status, body) = match admin(net, request.method().as_str(), request.uri().path(), request.body()) {
         Ok(body) => (http::StatusCode::OK, body),
         Err(message) => (http::StatusCode::BAD_REQUEST, json!({"error": message})),
@@ -151,7 +160,7 @@ fn administer(net: &Net, request: &http::Request<Bytes>) -> Result<http::Respons
     *response.status_mut() = status;
     let kind = http::HeaderValue::from_static("application/json");
     response.headers_mut().insert(http::header::CONTENT_TYPE, kind);
-    Ok(response)
+    response
 }
 
 #[derive(Deserialize)]

@@ -16,6 +16,7 @@ pub mod ram;
 mod refusal;
 mod rng;
 mod settings;
+mod strike;
 pub mod sts;
 pub mod truth;
 pub mod weather;

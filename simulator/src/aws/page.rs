@@ -66,14 +66,12 @@ impl Cut {
             return Page { rows: Vec::new(), next: Some(self.token(self.after())) };
         }
         let mut page = Vec::new();
-        let mut examined = 0;
         let mut last = self.after().to_owned();
-        for (key, row) in rows.filter(|(key, _)| key.as_str() > self.after()) {
+        for (examined, (key, row)) in rows.filter(|(key, _)| key.as_str() > self.after()).enumerate() {
             let full = if self.scan { examined >= self.size } else { page.len() >= self.size };
             if full && (self.scan || row.is_some()) {
                 return Page { rows: page, next: Some(self.token(&last)) };
             }
-            examined += 1;
             last = key;
             page.extend(row);
         }
@@ -107,7 +105,10 @@ fn fnv(bytes: &[u8]) -> u64 {
 }
 
 fn hex(text: &str) -> String {
-    text.bytes().map(|byte| format!("{byte:02x}")).collect()
+    text.bytes()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .collect()
 }
 
 fn unhex(token: &str) -> Option<String> {

@@ -20,7 +20,7 @@ impl Refusal {
         Self { status, code: code.to_owned(), message: message.into() }
     }
 
-    /// A client error: HTTP 400, as nearly all of RAM's and Organizations' errors are (ram.md section 1 [M]).
+    /// A client error: HTTP 400, as nearly all of RAM's and Organizations' errors are (ram.md section 1 \[M]).
     pub fn client(code: &str, message: impl Into<String>) -> Self {
         Self::new(400, code, message)
     }

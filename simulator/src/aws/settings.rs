@@ -1,4 +1,4 @@
-//! How AWS behaves where it has quotas, lifetimes, or where nobody has looked (marked [X], tabled in the README).
+//! How AWS behaves where it has quotas, lifetimes, or where nobody has looked (marked \[X], tabled in the README).
 
 use serde::{Deserialize, Serialize};
 
@@ -47,37 +47,37 @@ pub enum ResourceGone {
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one independent open question about AWS")]
 pub struct Settings {
-    /// How long a DELETED share is listed, seconds [X].
+    /// How long a DELETED share is listed, seconds \[X].
     pub tombstone_lifetime: f64,
-    /// How long a DISASSOCIATED row is listed, seconds [X].
+    /// How long a DISASSOCIATED row is listed, seconds \[X].
     pub ghost_lifetime: f64,
-    /// Ghosts stay beside the live row of the same entity that is associated again [X].
+    /// Ghosts stay beside the live row of the same entity that is associated again \[X].
     pub ghost_beside_live: bool,
-    /// How long a client token replays its answer, seconds [X].
+    /// How long a client token replays its answer, seconds \[X].
     pub token_lifetime: f64,
     /// How long an accepted, rejected or expired invitation is listed, seconds (PR#11562 for the accepted).
     pub invitation_purge: f64,
-    /// Page size without `maxResults` [X].
+    /// Page size without `maxResults` \[X].
     pub default_page: usize,
-    /// What an ASSOCIATING row holds up in Disassociate [X].
+    /// What an ASSOCIATING row holds up in Disassociate \[X].
     pub associating_blocks: Blocks,
-    /// An ASSOCIATING row also refuses DeleteResourceShare [X].
+    /// An ASSOCIATING row also refuses DeleteResourceShare \[X].
     pub associating_blocks_delete: bool,
-    /// Associating an entity that is already associated answers its row; else `InvalidStateTransition` [X].
+    /// Associating an entity that is already associated answers its row; else `InvalidStateTransition` \[X].
     pub reassociate_answers_row: bool,
-    /// `allowExternalPrincipals` may turn false while outsiders are associated [X].
+    /// `allowExternalPrincipals` may turn false while outsiders are associated \[X].
     pub allow_external_may_turn_off: bool,
-    /// Resource ARNs that no service knows [X].
+    /// Resource ARNs that no service knows \[X].
     pub unknown_arn: UnknownArn,
-    /// Shared resources that their owner deletes [X].
+    /// Shared resources that their owner deletes \[X].
     pub resource_gone: ResourceGone,
-    /// A DISASSOCIATING row still gives access, as far as `truth` is concerned [X].
+    /// A DISASSOCIATING row still gives access, as far as `truth` is concerned \[X].
     pub disassociating_in_force: bool,
     /// Error code of the "can only be shared within your AWS Organization" refusal; both are seen.
     pub organization_only_code: String,
     /// How long org-only types are refused after EnableSharingWithAwsOrganization, seconds.
     pub onboarding: f64,
-    /// `Account.Paths` end with the account's own id [X; the model's pattern allows it].
+    /// `Account.Paths` end with the account's own id \[X; the model's pattern allows it].
     pub paths_end_with_account: bool,
     /// Resources or principals in one call.
     pub entities_per_call: usize,

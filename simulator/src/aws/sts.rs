@@ -85,17 +85,9 @@ impl World {
                     serde_json::from_value(params.clone()).map_err(|error| validation(error.to_string()))?;
                 self.assume_role(caller, &input)
             }
-            "GetCallerIdentity" => Ok(self.caller_identity(caller)),
+            "GetCallerIdentity" => Ok(caller_identity(caller)),
             _ => Err(Refusal::client("InvalidAction", format!("Could not find operation {operation}"))),
         }
-    }
-
-    fn caller_identity(&self, caller: &Caller) -> Value {
-        let id = match (&caller.role, &caller.session) {
-            (Some(role), Some(session)) => format!("AROA{:0>17}:{session}", role.len()),
-            _ => format!("AIDA{}", caller.account),
-        };
-        json!({"UserId": id, "Account": caller.account, "Arn": caller.principal})
     }
 
     /// AssumeRole: the role's existence, its trust policy, the external id and the durations are checked.
@@ -176,6 +168,14 @@ impl World {
             Err(validation("The requested DurationSeconds exceeds the MaxSessionDuration set for this role."))
         }
     }
+}
+
+fn caller_identity(caller: &Caller) -> Value {
+    let id = match (&caller.role, &caller.session) {
+        (Some(role), Some(session)) => format!("AROA{:0>17}:{session}", role.len()),
+        _ => format!("AIDA{}", caller.account),
+    };
+    json!({"UserId": id, "Account": caller.account, "Arn": caller.principal})
 }
 
 fn check_session_name(name: &str) -> Result<(), Refusal> {

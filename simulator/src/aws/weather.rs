@@ -65,6 +65,8 @@ pub struct Lags {
     pub read: Lag,
     /// How old the state is that a list without ARNs answers from.
     pub list: Lag,
+    /// How much older the state is that consumers see (T07, T13).
+    pub consumer: Lag,
 }
 
 /// How listings are cut into pages (ram.md fact 3, T03, T06).
@@ -198,11 +200,11 @@ impl Fault {
     }
 }
 
-/// An association that ends FAILED (ram.md section 2.2, T10).
+/// An association that ends FAILED (ram.md section 2.2, T10), or a share (section 2.1).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AssociationFailure {
-    /// The resource ARN or principal it befalls.
+    /// The resource ARN, principal or share name it befalls.
     pub entity: String,
     /// `statusMessage` of the row.
     pub message: String,
@@ -233,7 +235,7 @@ pub struct Weather {
 }
 
 impl Throttle {
-    /// The rates that AWS publishes for Organizations, per account (ram.md section 7.1 [D]).
+    /// The rates that AWS publishes for Organizations, per account (ram.md section 7.1 \[D]).
     pub fn organizations_published() -> Vec<Self> {
         const RATES: [(&str, f64, f64); 17] = [
             ("DescribeOrganization", 1.0, 2.0),

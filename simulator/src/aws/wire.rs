@@ -190,9 +190,9 @@ fn sts_error(id: &str, refusal: &Refusal) -> String {
 
 fn xml(value: &Value) -> String {
     match value {
-        Value::Object(members) => {
-            members.iter().map(|(name, value)| format!("<{name}>{}</{name}>", xml(value))).collect()
-        }
+        Value::Object(members) => members
+            .iter()
+            .fold(String::new(), |text, (name, value)| text + &format!("<{name}>{}</{name}>", xml(value))),
         Value::String(text) => text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"),
         other => other.to_string(),
     }

@@ -13,8 +13,9 @@ use super::ram::model::Lifetimes;
 use super::refusal::Refusal;
 use super::rng::Rng;
 use super::settings::Settings;
+use super::strike::{Outcome, access_denied, after, before, refuse_key, throttled};
 use super::sts::{Role, Sessions};
-use super::weather::{CallName, Moment, Progress, Trouble, Weather};
+use super::weather::{CallName, Moment, Progress, Weather};
 use super::wire::{self, Call};
 
 /// What happens by itself.
@@ -69,19 +70,6 @@ pub struct Delivery {
     pub slow: f64,
     /// What becomes of it.
     pub fate: Fate,
-}
-
-struct Outcome {
-    answer: Result<Value, Refusal>,
-    effect: bool,
-    fate: Fate,
-    slow: f64,
-}
-
-impl Outcome {
-    fn refused(refusal: Refusal) -> Self {
-        Self { answer: Err(refusal), effect: false, fate: Fate::Delivered, slow: 0.0 }
-    }
 }
 
 impl World {
@@ -336,103 +324,6 @@ impl World {
             effect: outcome.effect,
         };
         self.journal.record(entry);
-    }
-}
-
-/// What a fault before the effect answers; `None`: the call goes on.
-fn before(caller: &Caller, call: &Call, trouble: &Trouble) -> Option<Outcome> {
-    let refusal = match trouble {
-        Trouble::UnknownStatus(_) | Trouble::Slow(_) => return None,
-        Trouble::Disconnect | Trouble::Silence | Trouble::Truncate => {
-            let answer = Err(Refusal::new(503, "ServiceUnavailableException", "the answer is lost"));
-            return Some(Outcome { answer, effect: false, fate: fate(trouble), slow: 0.0 });
-        }
-        other => refusal(caller, call, other),
-    };
-    Some(Outcome::refused(refusal))
-}
-
-/// What a fault after the effect makes of the outcome.
-fn after(caller: &Caller, call: &Call, trouble: &Trouble, mut outcome: Outcome) -> Outcome {
-    match trouble {
-        Trouble::UnknownStatus(text) => {
-            if let Ok(answer) = &mut outcome.answer {
-                wire::replace_status(answer, text);
-            }
-        }
-        Trouble::Slow(seconds) => outcome.slow = *seconds,
-        Trouble::Disconnect | Trouble::Silence | Trouble::Truncate => outcome.fate = fate(trouble),
-        other => outcome.answer = Err(refusal(caller, call, other)),
-    }
-    outcome
-}
-
-fn fate(trouble: &Trouble) -> Fate {
-    match trouble {
-        Trouble::Disconnect => Fate::Disconnected,
-        Trouble::Silence => Fate::Silent,
-        Trouble::Truncate => Fate::Truncated,
-        _ => Fate::Delivered,
-    }
-}
-
-fn refusal(caller: &Caller, call: &Call, trouble: &Trouble) -> Refusal {
-    match trouble {
-        Trouble::Throttle => throttled(&call.service),
-        Trouble::Unavailable => {
-            Refusal::new(503, "ServiceUnavailableException", "The service is unavailable.")
-        }
-        Trouble::Error { status, code, message } => Refusal::new(*status, code, message.as_str()),
-        Trouble::ExpiredToken => refuse_key(call, Denied::Expired),
-        Trouble::AccessDenied => access_denied(caller, call),
-        _ => {
-            let code =
-                if call.service == "organizations" { "ServiceException" } else { "ServerInternalException" };
-            Refusal::new(
-                500,
-                code,
-                "The service could not respond to the request due to an internal problem.",
-            )
-        }
-    }
-}
-
-fn throttled(service: &str) -> Refusal {
-    match service {
-        "organizations" => Refusal::client(
-            "TooManyRequestsException",
-            "AWS Organizations can't complete your request because another request is already in progress. Try again later.",
-        ),
-        "sts" => Refusal::client("Throttling", "Rate exceeded"),
-        _ => Refusal::new(429, "ThrottlingException", "Rate exceeded"),
-    }
-}
-
-fn access_denied(caller: &Caller, call: &Call) -> Refusal {
-    let (who, service, operation) = (&caller.principal, &call.service, &call.operation);
-    let message = format!("User: {who} is not authorized to perform: {service}:{operation}");
-    match service.as_str() {
-        "sts" => Refusal::new(403, "AccessDenied", message),
-        "organizations" => Refusal::client("AccessDeniedException", message),
-        _ => Refusal::new(403, "AccessDeniedException", message),
-    }
-}
-
-fn refuse_key(call: &Call, denied: Denied) -> Refusal {
-    let expired = "The security token included in the request is expired";
-    let invalid = "The security token included in the request is invalid.";
-    let status = if call.service == "organizations" { 400 } else { 403 };
-    match (denied, call.service.as_str(), &call.key) {
-        (Denied::Expired, "sts", _) => Refusal::new(403, "ExpiredToken", expired),
-        (Denied::Expired, _, _) => Refusal::new(status, "ExpiredTokenException", expired),
-        (_, "sts", None) => {
-            Refusal::new(403, "MissingAuthenticationToken", "Request is missing Authentication Token")
-        }
-        (_, _, None) => {
-            Refusal::new(status, "MissingAuthenticationTokenException", "Missing Authentication Token")
-        }
-        (_, "sts", _) => Refusal::new(403, "InvalidClientTokenId", invalid),
-        _ => Refusal::new(status, "UnrecognizedClientException", invalid),
     }
 }
 

@@ -214,12 +214,19 @@ impl Cluster {
 
     fn serve(&mut self, now: Timestamp, call: &Call, back: u64) -> Result<Served, StatusError> {
         let Some(target) = &call.target else { return self.serve_document(call) };
-        let kind =
-            self.kinds.find(&target.resource, &target.version).ok_or_else(StatusError::no_such_path)?;
-        if !kind.has_subresource(&target.subresource) {
-            return Err(StatusError::no_such_path());
-        }
+        let Some(kind) = self.kinds.find(&target.resource, &target.version) else { return Ok(no_such_page()) };
         let whole_collection = target.name.is_empty();
+        let wrong_scope = if kind.namespaced {
+            target.namespace.is_empty() && !whole_collection
+        } else {
+            !target.namespace.is_empty()
+        };
+        if wrong_scope {
+            return Ok(no_such_page());
+        }
+        if !kind.has_subresource(&target.subresource) {
+            return Err(StatusError::not_found(&kind.resource, &target.name));
+        }
         match call.verb {
             Verb::Get => self.get(now, call, &kind, target),
             Verb::List => self.list(now, call, &kind, target, back),
@@ -227,6 +234,7 @@ impl Cluster {
             Verb::Create if whole_collection => self.create(now, call, &kind, target),
             Verb::Update if !whole_collection => self.update(now, call, &kind, target),
             Verb::Patch if !whole_collection => self.patch(now, call, &kind, target),
+            Verb::Update | Verb::Patch => Err(StatusError::bad_request("name must be provided")),
             Verb::Delete if target.subresource.is_empty() => self.delete(now, call, &kind, target),
             Verb::DeleteCollection => self.delete_collection(now, call, &kind, target),
             _ => Err(StatusError::method_not_allowed()),
@@ -351,6 +359,11 @@ impl Cluster {
     pub fn objects(&self, resource: &GroupResource) -> Vec<Value> {
         self.store.all(resource).map(|(_, o)| (**o).clone()).collect()
     }
+}
+
+/// What no handler serves.
+pub(crate) fn no_such_page() -> Served {
+    Served::new(404, Body::Text("404 page not found\n".to_owned()))
 }
 
 fn at_once(reply: Reply) -> Delivery {

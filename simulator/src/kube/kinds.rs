@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::fields::Shape;
 use super::jsonpath::JsonPath;
 use super::object::text;
 use super::schema::Schema;
@@ -35,6 +36,8 @@ pub(crate) struct Kind {
     pub(crate) columns: Vec<Column>,
     pub(crate) selectable: Vec<(String, JsonPath)>,
     pub(crate) schema: Option<Schema>,
+    /// How objects merge under server-side apply.
+    pub(crate) shape: Shape,
     /// Writes without a resourceVersion are taken (`AllowUnconditionalUpdate`); only for built-in kinds.
     pub(crate) unconditional_update: bool,
     /// Custom resources count generations and answer deletions with a Status.
@@ -78,6 +81,7 @@ impl Kind {
             columns: Vec::new(),
             selectable: Vec::new(),
             schema: None,
+            shape: Shape::of_object(None),
             unconditional_update: true,
             custom: false,
         }
@@ -248,6 +252,7 @@ fn defined_version(definition: &Value, version: &Value) -> Kind {
         status: version.pointer("/subresources/status").is_some(),
         columns: columns(version),
         selectable: paths.map(|f| selectable(text(f, "/jsonPath"))).collect(),
+        shape: Shape::of_object(schema),
         schema: schema.map(Schema::new),
         unconditional_update: false,
         custom: true,
@@ -263,6 +268,9 @@ fn strings(value: &Value, pointer: &str) -> Vec<String> {
     list(value, pointer).filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
+/// How a column without a description is described.
+const COLUMN: &str = "Custom resource definition column (in JSONPath format): ";
+
 /// The columns of a version; without any, the age alone, as the apiserver gives.
 fn columns(version: &Value) -> Vec<Column> {
     let columns: Vec<Column> = list(version, "/additionalPrinterColumns")
@@ -270,7 +278,10 @@ fn columns(version: &Value) -> Vec<Column> {
             name: text(c, "/name").to_owned(),
             type_: text(c, "/type").to_owned(),
             format: text(c, "/format").to_owned(),
-            description: text(c, "/description").to_owned(),
+            description: match text(c, "/description") {
+                "" => format!("{COLUMN}{}", text(c, "/jsonPath")),
+                description => description.to_owned(),
+            },
             priority: c.get("priority").and_then(Value::as_i64).unwrap_or_default(),
             path: JsonPath::parse(text(c, "/jsonPath")),
         })

@@ -31,7 +31,7 @@ pub(crate) fn validate(kind: &Kind, object: &Value) -> Vec<FieldError> {
     validate_labels(object, &mut errors);
     validate_annotations(object, &mut errors);
     for finalizer in object::finalizers(object) {
-        if let Some(fault) = qualified_name_fault(finalizer) {
+        for fault in qualified_name_faults(finalizer) {
             errors.push(FieldError::invalid("metadata.finalizers", finalizer.into(), fault));
         }
     }
@@ -81,24 +81,26 @@ const LABEL_VALUE: &str = "a valid label must be an empty string or consist of a
                            '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
 
 /// What is wrong with a name of the form `prefix/name` or `name`.
-fn qualified_name_fault(text: &str) -> Option<&'static str> {
+fn qualified_name_faults(text: &str) -> Vec<String> {
     let (prefix, name) = match text.split_once('/') {
         Some((prefix, name)) => (Some(prefix), name),
         None => (None, text),
     };
-    if prefix == Some("") {
-        return Some("prefix part must be non-empty");
-    }
-    if prefix.is_some_and(|p| !is_subdomain(p)) {
-        return Some(SUBDOMAIN);
+    let mut faults = Vec::new();
+    match prefix {
+        Some("") => faults.push("prefix part must be non-empty".to_owned()),
+        Some(prefix) if !is_subdomain(prefix) => faults.push(format!("prefix part {SUBDOMAIN}")),
+        _ => {}
     }
     if name.is_empty() {
-        return Some("name part must be non-empty");
+        faults.push("name part must be non-empty".to_owned());
+    } else if name.len() > 63 {
+        faults.push("name part must be no more than 63 bytes".to_owned());
     }
-    if name.len() > 63 {
-        return Some("name part must be no more than 63 bytes");
+    if !is_label_text(name) {
+        faults.push(QUALIFIED.to_owned());
     }
-    (!is_label_text(name)).then_some(QUALIFIED)
+    faults
 }
 
 fn is_label_text(text: &str) -> bool {
@@ -110,7 +112,7 @@ fn is_label_text(text: &str) -> bool {
 fn validate_labels(object: &Value, errors: &mut Vec<FieldError>) {
     let field = "metadata.labels";
     for (key, value) in object::labels(object) {
-        if let Some(fault) = qualified_name_fault(key) {
+        for fault in qualified_name_faults(key) {
             errors.push(FieldError::invalid(field, key.into(), fault));
         }
         if value.len() > 63 {
@@ -126,7 +128,7 @@ fn validate_annotations(object: &Value, errors: &mut Vec<FieldError>) {
     let empty = Map::new();
     let annotations = object::meta(object, "annotations").and_then(Value::as_object).unwrap_or(&empty);
     for key in annotations.keys() {
-        if let Some(fault) = qualified_name_fault(&key.to_lowercase()) {
+        for fault in qualified_name_faults(&key.to_lowercase()) {
             errors.push(FieldError::invalid("metadata.annotations", key.as_str().into(), fault));
         }
     }

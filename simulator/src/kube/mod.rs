@@ -16,6 +16,7 @@ mod jsonpath;
 mod kinds;
 mod metadata;
 mod object;
+mod openapi;
 mod patch;
 mod read;
 mod render;

@@ -47,6 +47,19 @@ pub(crate) fn copy_meta(object: &mut Value, from: &Value, key: &str) {
     }
 }
 
+/// Drops metadata that is null or empty, as typed metadata is written without it.
+pub(crate) fn drop_empty_metadata(object: &mut Value) {
+    if let Some(metadata) = meta_mut(object) {
+        metadata.retain(|key, value| match value {
+            Value::Null => false,
+            Value::String(text) => !text.is_empty(),
+            Value::Object(map) => !map.is_empty(),
+            Value::Array(items) => !items.is_empty() || key == "managedFields",
+            _ => true,
+        });
+    }
+}
+
 fn meta_mut(object: &mut Value) -> Option<&mut Map<String, Value>> {
     let map = object.as_object_mut()?;
     map.entry("metadata").or_insert_with(|| Value::Object(Map::new())).as_object_mut()

@@ -20,9 +20,9 @@ pub(crate) fn patched(call: &Call, kind: &Kind, live: &Value) -> Result<Value, S
         MERGE => json_patch::merge(&mut object, &decode::value(call)?),
         STRATEGIC if !kind.custom => json_patch::merge(&mut object, &decode::value(call)?),
         JSON => operations(&mut object, call)?,
-        other => {
+        _ => {
             let accepted = [JSON, MERGE, APPLY].join(", ");
-            return Err(StatusError::unsupported_media_type(other, &accepted));
+            return Err(StatusError::unsupported_media_type(&accepted));
         }
     }
     Ok(object)

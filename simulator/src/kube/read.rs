@@ -74,6 +74,7 @@ impl Cluster {
         kind: &Arc<Kind>,
         target: &Target,
     ) -> Result<Served, StatusError> {
+        check_initial_events(&call.query)?;
         let mut selector = Selector::parse(kind, &target.namespace, &call.query)?;
         if !target.name.is_empty() {
             selector = selector.named(&target.name);
@@ -125,6 +126,19 @@ impl Cluster {
     }
 }
 
+/// A streamed list must say that it takes any state not older than now.
+fn check_initial_events(query: &Query) -> Result<(), StatusError> {
+    let streams = query.get("sendInitialEvents").is_some();
+    let detail = match query.get("resourceVersionMatch").filter(|m| !m.is_empty()) {
+        Some("NotOlderThan") if streams => return Ok(()),
+        None if !streams => return Ok(()),
+        _ if streams => "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
+        _ => "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
+    };
+    let error = FieldError::new(FieldErrorType::Forbidden, "resourceVersionMatch", None, detail);
+    Err(StatusError::invalid_option("ListOptions", error))
+}
+
 fn check_match(query: &Query) -> Result<(), StatusError> {
     let field = "resourceVersionMatch";
     let error = match (query.get(field).filter(|m| !m.is_empty()), query.get("resourceVersion")) {
@@ -149,7 +163,7 @@ fn check_match(query: &Query) -> Result<(), StatusError> {
             "supported values: \"Exact\", \"NotOlderThan\", \"\"",
         ),
     };
-    Err(StatusError::invalid("meta.k8s.io", "ListOptions", "", &[error]))
+    Err(StatusError::invalid_option("ListOptions", error))
 }
 
 /// Which part of a list is wanted.

@@ -48,11 +48,15 @@ impl Form {
         self,
         kind: &Kind,
         items: impl Iterator<Item = &'a Value>,
-        list_meta: Value,
+        mut list_meta: Value,
         now: Timestamp,
     ) -> Value {
         match self {
             Self::Object => {
+                if let (true, Some(meta)) = (kind.custom, list_meta.as_object_mut()) {
+                    // Lists of custom resources are not typed, and show this field even when empty.
+                    meta.entry("continue").or_insert_with(|| "".into());
+                }
                 let items: Vec<Value> = items.map(|o| in_version(kind, o)).collect();
                 json!({"apiVersion": kind.api_version(), "kind": kind.list_kind, "metadata": list_meta, "items": items})
             }

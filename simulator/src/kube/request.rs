@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
 
-use super::status::{GroupResource, StatusError};
+use super::status::{FieldError, FieldErrorType, GroupResource, StatusError};
 
 /// Who asks, put into a request's extensions by the in-process front.
 #[derive(Clone, Debug)]
@@ -103,9 +103,17 @@ impl Call {
         match self.query.get("dryRun") {
             None | Some("") => Ok(false),
             Some("All") => Ok(true),
-            Some(other) => Err(StatusError::bad_request(format!(
-                "dryRun: Unsupported value: {other:?}: supported values: \"All\""
-            ))),
+            Some(other) => {
+                let options = match self.verb {
+                    Verb::Create => "CreateOptions",
+                    Verb::Update => "UpdateOptions",
+                    Verb::Patch => "PatchOptions",
+                    _ => "DeleteOptions",
+                };
+                let (value, detail) = (serde_json::json!([other]), "supported values: \"All\"");
+                let error = FieldError::new(FieldErrorType::NotSupported, "dryRun", Some(value), detail);
+                Err(StatusError::invalid_option(options, error))
+            }
         }
     }
 

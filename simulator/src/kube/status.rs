@@ -183,13 +183,16 @@ impl StatusError {
         error
     }
 
-    pub(crate) fn unsupported_media_type(got: &str, accepted: &str) -> Self {
+    pub(crate) fn unsupported_media_type(accepted: &str) -> Self {
         let message = format!(
             "the body of the request was in an unknown format - accepted media types include: {accepted}"
         );
-        let mut error = Self::new(415, "UnsupportedMediaType", message);
-        error.details = (!got.is_empty()).then(|| json!({}));
-        error
+        Self::new(415, "UnsupportedMediaType", message)
+    }
+
+    /// A value of a request's own options that is not one of the known.
+    pub(crate) fn invalid_option(options: &str, error: FieldError) -> Self {
+        Self::invalid("meta.k8s.io", options, "", &[error])
     }
 
     pub(crate) fn too_large_resource_version(wanted: u64, current: u64) -> Self {
@@ -222,10 +225,11 @@ impl StatusError {
     pub fn to_status(&self) -> Value {
         let mut status = json!({
             "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-            "message": self.message, "reason": self.reason, "code": self.code,
+            "message": self.message, "code": self.code,
         });
-        if let (Some(details), Some(map)) = (&self.details, status.as_object_mut()) {
-            map.insert("details".into(), details.clone());
+        if let Some(map) = status.as_object_mut() {
+            map.extend((!self.reason.is_empty()).then(|| ("reason".into(), self.reason.into())));
+            map.extend(self.details.as_ref().map(|d| ("details".into(), d.clone())));
         }
         status
     }
@@ -245,8 +249,7 @@ impl StatusError {
 fn aggregate(errors: &[FieldError]) -> String {
     let mut texts: Vec<String> = Vec::new();
     for error in errors {
-        let field = if error.field.is_empty() { "<nil>" } else { &error.field };
-        let text = format!("{field}: {}", error.body());
+        let text = format!("{}: {}", error.field, error.body());
         if !texts.contains(&text) {
             texts.push(text);
         }

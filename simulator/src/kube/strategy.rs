@@ -4,7 +4,9 @@ use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::kinds::{Kind, definitions, namespaces};
+use super::metadata;
 use super::object;
+use super::schema::Part;
 use super::status::FieldError;
 
 pub(crate) fn prepare_create(kind: &Kind, object: &mut Value) {
@@ -24,12 +26,6 @@ pub(crate) fn prepare_create(kind: &Kind, object: &mut Value) {
 }
 
 fn prepare_namespace(object: &mut Value) {
-    let name = object::name(object).to_owned();
-    let mut labels = object::meta(object, "labels").cloned().unwrap_or_else(|| json!({}));
-    if let Some(labels) = labels.as_object_mut() {
-        labels.insert("kubernetes.io/metadata.name".into(), name.into());
-    }
-    object::set_meta(object, "labels", labels);
     if let Some(map) = object.as_object_mut() {
         map.insert("spec".into(), json!({"finalizers": ["kubernetes"]}));
         map.insert("status".into(), json!({"phase": "Active"}));
@@ -72,18 +68,28 @@ fn keep_all_but_spec(object: &mut Value, live: &Value) {
     *object = kept;
 }
 
+/// What the strategy refuses on create. Of a custom resource it checks the metadata itself.
 pub(crate) fn validate_create(kind: &Kind, object: &Value) -> Vec<FieldError> {
-    kind.schema.as_ref().map(|s| s.validate(kind, object, None)).unwrap_or_default()
+    let errors = if kind.custom { metadata::validate(kind, object) } else { Vec::new() };
+    match &kind.schema {
+        Some(schema) => schema.validate(object, None, Part::Object, errors),
+        None => errors,
+    }
 }
 
+/// What the strategy refuses on update. Of a custom resource it checks the metadata once more.
 pub(crate) fn validate_update(
     kind: &Kind,
     subresource: &str,
     object: &Value,
     live: &Value,
 ) -> Vec<FieldError> {
-    let _ = subresource;
-    kind.schema.as_ref().map(|s| s.validate(kind, object, Some(live))).unwrap_or_default()
+    let part = if subresource == "status" { Part::Status } else { Part::Object };
+    let errors = if kind.custom { metadata::validate_update(object, live) } else { Vec::new() };
+    match &kind.schema {
+        Some(schema) => schema.validate(object, Some(live), part, errors),
+        None => errors,
+    }
 }
 
 /// Whether finalizers hold the object.

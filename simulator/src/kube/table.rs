@@ -23,10 +23,17 @@ pub(crate) fn table<'a>(
     })
 }
 
+/// The description of `metadata.name` in the API reference.
+const NAME: &str = "Name must be unique within a namespace. Is required when creating resources, although some \
+                    resources may allow a client to request the generation of an appropriate name automatically. \
+                    Name is primarily intended for creation idempotence and configuration definition. Cannot be \
+                    updated. More info: \
+                    https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names";
+
 fn definitions(kind: &Kind) -> Value {
     let name = json!({
         "name": "Name", "type": "string", "format": "name", "priority": 0,
-        "description": "Name must be unique within a namespace.",
+        "description": NAME,
     });
     let others = kind.columns.iter().map(|c| {
         json!({

@@ -72,7 +72,7 @@ impl Cluster {
         let write = Write::new(now, call, kind, target)?;
         let Decoded { mut object, warnings } = decode::body(call, kind)?;
         decode::check_namespace(&mut object, kind, &target.namespace)?;
-        decode::check_name(&mut object, &target.name)?;
+        decode::check_name(&object, &target.name)?;
         let live = self.store.get(&kind.resource, &write.key()).cloned().ok_or_else(|| write.not_found())?;
         check_uid(&write, &object, &live)?;
         if kind.unconditional_update && object::resource_version(&object).is_empty() {
@@ -98,6 +98,7 @@ impl Cluster {
         let live = live.ok_or_else(|| write.not_found())?;
         let patched = patch::patched(call, kind, &live)?;
         let Decoded { object, warnings } = decode::patched(call, kind, patched)?;
+        decode::check_name(&object, &target.name)?;
         let object = fields::update(&write, Some(&live), object);
         let (object, changed) = self.update_object(&write, &live, object)?;
         Ok(Served { warnings, ..Self::served(&write, 200, &object, changed) })
@@ -112,11 +113,12 @@ impl Cluster {
             }
             let mut object = fields::apply(write, None, config)?;
             decode::check_namespace(&mut object, write.kind, &write.target.namespace)?;
-            decode::check_name(&mut object, &write.target.name)?;
+            decode::check_name(&object, &write.target.name)?;
             let created = self.create_object(write, object)?;
             return Ok(Served { warnings, ..Self::served(write, 201, &created, true) });
         };
         let object = fields::apply(write, Some(&live), config)?;
+        decode::check_name(&object, &write.target.name)?;
         let (object, changed) = self.update_object(write, &live, object)?;
         Ok(Served { warnings, ..Self::served(write, 200, &object, changed) })
     }
@@ -225,19 +227,14 @@ impl Cluster {
             return Ok((object, true));
         }
         if strategy::ends_deletion(kind, &object, live) {
-            return Ok((self.remove_with_last(write, object), true));
+            // The answer shows the object as it would have been left, under the revision it had.
+            self.remove(write.now, &kind.resource, &write.key());
+            return Ok((object, true));
         }
         let event = self.put(write.now, &kind.resource, object);
         Ok((event.after.map(Arc::unwrap_or_clone).unwrap_or_default(), true))
     }
 
-    /// The last finalizer went: the object goes, and the answer shows it as the update would have left it.
-    fn remove_with_last(&mut self, write: &Write<'_>, mut object: Value) -> Value {
-        if let Some(event) = self.remove(write.now, &write.kind.resource, &write.key()) {
-            object::set_meta(&mut object, "resourceVersion", event.revision.to_string());
-        }
-        object
-    }
 }
 
 /// A replacement that names another UID than the stored object's is a conflict.

@@ -1,5 +1,5 @@
 //! A small custom resource with one of everything that the kube API of the simulator must do.
-#![allow(dead_code, reason = "each test binary uses its part")]
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
 
 use std::collections::BTreeMap;
 

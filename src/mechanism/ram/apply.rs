@@ -184,7 +184,7 @@ async fn create(hands: Hands<'_>, chain: &Chain, create: &Create) -> Result<Arn,
         .client_token(token::create(&chain.uid, chain.side, create.incarnation))
         .set_principals(some(create.members.principals.iter().map(ToString::to_string).collect()))
         .set_resource_arns(some(create.members.resources.iter().cloned().collect()))
-        .set_permission_arns(some(create.permissions.iter().cloned().collect()))
+        .set_permission_arns(some(create.permissions.values().cloned().collect()))
         .set_tags(Some(tags(&create.tags)));
     let answer = hands.clients.calls.write(NAME, hands.fence, request.send()).await?;
     let arn = answer.resource_share.and_then(|share| share.resource_share_arn).unwrap_or_default();

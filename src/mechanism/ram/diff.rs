@@ -214,10 +214,10 @@ impl Comparison<'_> {
         let right = match (wanted, attached) {
             (Some(wanted), Some(attached)) => {
                 attached.arn == wanted.arn
-                    && wanted
-                        .version
-                        .as_ref()
-                        .map_or(attached.is_default_version, |pinned| *pinned == attached.version)
+                    && wanted.version.as_ref().map_or(attached.is_default_version, |pinned| {
+                        // Blank: written a moment ago and not read back yet.
+                        attached.version.is_empty() || *pinned == attached.version
+                    })
             }
             (Some(_), None) => false,
             (None, Some(attached)) => attached.is_type_default(),

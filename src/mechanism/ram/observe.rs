@@ -21,7 +21,7 @@ use crate::{
 
 /// The most entries a page (ram.md §1).
 const PAGE: i32 = 500;
-/// No limit of ARNs a call is documented [X].
+/// No limit of ARNs a call is documented \[X\].
 const ARNS_PER_CALL: usize = 100;
 /// Calls of one read that are on their way at once.
 const AT_ONCE: usize = 4;

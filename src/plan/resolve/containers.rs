@@ -18,7 +18,7 @@ pub(super) fn containers(
     resources: &BTreeMap<String, Resource>,
     ledger: &BTreeMap<Side, LedgerEntry>,
 ) -> BTreeMap<Side, DesiredContainer> {
-    if fate == Fate::Release {
+    if matches!(fate, Fate::Release | Fate::Undecided) {
         return BTreeMap::new();
     }
     let side = |side| (side, container(share, fate, side, targets, resources, ledger.get(&side)));

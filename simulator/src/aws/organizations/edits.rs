@@ -232,6 +232,13 @@ impl World {
         Ok(())
     }
 
+    /// Takes RAM's service-linked role away, as in an organization that never enabled sharing through RAM.
+    pub fn forget_ram_role(&mut self, organization: &str) {
+        if let Some(organization) = self.directory.organizations.get_mut(organization) {
+            organization.ram_role = false;
+        }
+    }
+
     /// RegisterDelegatedAdministrator.
     pub fn delegate(&mut self, account: &str, service: &str) -> Result<(), Refusal> {
         let now = self.now;

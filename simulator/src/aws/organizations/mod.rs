@@ -15,7 +15,7 @@ use super::caller::Caller;
 use super::refusal::Refusal;
 use super::world::World;
 
-/// `Account.State` (ram.md section 7.1 [M]).
+/// `Account.State` (ram.md section 7.1 \[M]).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum AccountState {

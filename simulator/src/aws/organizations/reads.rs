@@ -10,7 +10,7 @@ use crate::aws::refusal::Refusal;
 use crate::aws::world::World;
 
 /// The reading operations that are simulated.
-pub(crate) const READS: [&str; 12] = [
+pub(crate) const READS: [&str; 13] = [
     "DescribeOrganization",
     "ListRoots",
     "ListOrganizationalUnitsForParent",
@@ -22,6 +22,7 @@ pub(crate) const READS: [&str; 12] = [
     "DescribeAccount",
     "ListAWSServiceAccessForOrganization",
     "ListDelegatedAdministrators",
+    "ListDelegatedServicesForAccount",
     "ListTagsForResource",
 ];
 
@@ -68,6 +69,10 @@ impl World {
             "ListChildren" => ("Children", self.children(organization, &input)?),
             "ListParents" => ("Parents", self.parents(organization, &input)?),
             "ListAWSServiceAccessForOrganization" => ("EnabledServicePrincipals", trusted(organization)),
+            "ListDelegatedServicesForAccount" => (
+                "DelegatedServices",
+                delegated_services(organization, need(input.account_id.as_ref(), "AccountId")?)?,
+            ),
             "ListDelegatedAdministrators" => {
                 ("DelegatedAdministrators", self.administrators(organization, &input))
             }
@@ -283,4 +288,17 @@ fn trusted(organization: &Organization) -> Rows {
     let rows = organization.trusted.iter();
     rows.map(|(service, since)| (service.clone(), json!({"ServicePrincipal": service, "DateEnabled": since})))
         .collect()
+}
+
+fn delegated_services(organization: &Organization, account: &str) -> Result<Rows, Refusal> {
+    let services = organization.delegated.get(account).ok_or_else(|| {
+        Refusal::client(
+            "AccountNotRegisteredException",
+            "The specified account is not a delegated administrator.",
+        )
+    })?;
+    let row = |(service, since): (&String, &f64)| {
+        (service.clone(), json!({"ServicePrincipal": service, "DelegationEnabledDate": since}))
+    };
+    Ok(services.iter().map(row).collect())
 }

@@ -7,6 +7,7 @@ use super::model::{AssociationType, ShareState};
 use super::principal::Principal;
 use super::types::{ResourceArn, ResourceType};
 use crate::aws::caller::Caller;
+use crate::aws::organizations::Organization;
 use crate::aws::refusal::Refusal;
 use crate::aws::settings::UnknownArn;
 use crate::aws::world::World;
@@ -76,7 +77,8 @@ impl World {
                     return Ok(Standing::Inside);
                 }
                 let together = self.directory.same_organization(owner, &account);
-                let sharing = self.directory.organization_of(owner).is_some_and(|org| org.shares_with_ram());
+                let sharing =
+                    self.directory.organization_of(owner).is_some_and(Organization::shares_with_ram);
                 if together && sharing && !retain {
                     Ok(Standing::Inside)
                 } else {
@@ -142,7 +144,8 @@ impl World {
         Ok(types)
     }
 
-    /// A resource must be of a shareable type, the caller's, of this region, and known to its service.
+    /// A resource must be of a shareable type, the caller's, of this region, and known to its service. That such are
+    /// refused is documented; with which error is assumed \[X].
     fn admit_resource(&self, caller: &Caller, arn: &str) -> Result<ResourceType, Refusal> {
         let parts = ResourceArn::read(arn).ok_or_else(|| Refusal::malformed_arn(arn))?;
         let kind = parts.resource_type().ok_or_else(|| {
@@ -168,6 +171,8 @@ impl World {
         Ok(kind)
     }
 
+    /// Org-only types need an organization that shares with RAM, and nobody outside it. While sharing is off they are
+    /// refused whoever the principals are (T25) \[X].
     fn admit_types(
         &self,
         caller: &Caller,
@@ -206,7 +211,7 @@ impl World {
 }
 
 /// The rules of kinds: IAM principals and services only where the types take them, services by themselves and before
-/// resources, sources only with services (ram.md section 3, T39).
+/// resources, sources only with services (ram.md section 3, T39). The error codes are assumed \[X].
 fn admit_services(state: &ShareState, entities: &Entities, types: &[ResourceType]) -> Result<(), Refusal> {
     let present = state.present(AssociationType::Principal).map(|(name, _)| name);
     let principals: Vec<Principal> = present

@@ -7,7 +7,8 @@ use super::input::Entities;
 use super::model::{Association, AssociationStatus, AssociationType, Due, RowKey, RowNext, ShareState};
 use super::principal::Principal;
 use super::rows;
-use super::shares::IN_FLIGHT;
+use super::shares::{IN_FLIGHT, unknown_share};
+use super::types;
 use crate::aws::caller::Caller;
 use crate::aws::refusal::Refusal;
 use crate::aws::settings::UnknownArn;
@@ -28,15 +29,15 @@ impl World {
         self.answer_rows(caller, &input.resource_share_arn, &keys)
     }
 
-    /// DisassociateResourceShare. An entity without a row is unknown [X: the message is not documented].
+    /// DisassociateResourceShare. An entity without a row is unknown \[X: the message is not documented].
     pub fn disassociate(&mut self, caller: &Caller, input: &Entities) -> Result<Value, Refusal> {
+        if self.foreign(caller, &input.resource_share_arn) {
+            return self.leave(caller, input);
+        }
         let mut state = self.changeable(caller, &input.resource_share_arn)?;
         let mut keys = Vec::new();
         for (kind, entity) in input.all() {
-            let row = state
-                .of(kind, entity)
-                .filter(|(_, row)| row.status != AssociationStatus::Disassociated)
-                .last();
+            let row = state.of(kind, entity).rfind(|(_, row)| row.status != AssociationStatus::Disassociated);
             let (key, _) = row.ok_or_else(|| {
                 Refusal::unknown(format!("{entity} is not associated with the resource share."))
             })?;
@@ -64,6 +65,33 @@ impl World {
         self.answer_rows(caller, &input.resource_share_arn, &keys)
     }
 
+    /// A consumer leaves a share by disassociating itself: only where it accepted an invitation, and only from types
+    /// that support it (ram.md section 3 \[D]).
+    fn leave(&mut self, caller: &Caller, input: &Entities) -> Result<Value, Refusal> {
+        let arn = &input.resource_share_arn;
+        let itself =
+            input.principals.iter().all(|name| *name == caller.account) && !input.principals.is_empty();
+        let share =
+            self.ram.region(&caller.region).shares.get(arn).cloned().ok_or_else(|| unknown_share(arn))?;
+        let leavable = rows::present_types(&share.state)
+            .all(|code| types::by_code(code).is_some_and(types::ResourceType::invites_for_a_week));
+        let own = share.state.live(AssociationType::Principal, &caller.account).map(|(key, _)| key.clone());
+        let invited = self.standing(&share.owner, share.state.retain, &caller.account)?;
+        let (Some(key), true, true, true, Standing::Invited { .. }) =
+            (own, itself, leavable, input.resource_arns.is_empty() && input.sources.is_empty(), invited)
+        else {
+            return Err(Refusal::not_permitted(
+                "You are not permitted to leave this resource share: ask its owner to remove you.",
+            ));
+        };
+        let lag = self.weather.lags.disassociation.sample(&mut self.rng);
+        let mut state = share.state.clone();
+        state.dismiss(&key, self.now, lag);
+        let row = state.rows.get(&key).map(|row| rows::association(&share, &state, &key, row));
+        self.commit(&caller.region, arn, state);
+        Ok(json!({"resourceShareAssociations": row.into_iter().collect::<Vec<_>>()}))
+    }
+
     fn answer_rows(&self, caller: &Caller, arn: &str, keys: &[RowKey]) -> Result<Value, Refusal> {
         let share = self.share(caller, arn)?;
         let rows: Vec<Value> = keys
@@ -73,6 +101,7 @@ impl World {
         Ok(json!({"resourceShareAssociations": rows}))
     }
 
+    /// What is on its way out cannot come back yet \[X]; what is there answers its row, or is refused \[X].
     fn check_transitions(&self, state: &ShareState, input: &Entities) -> Result<(), Refusal> {
         for (kind, entity) in input.all() {
             if state.of(kind, entity).any(|(_, row)| row.status == AssociationStatus::Disassociating) {

@@ -91,7 +91,7 @@ impl World {
         Ok(())
     }
 
-    /// AssociateResourceSharePermission.
+    /// AssociateResourceSharePermission. Once more without `replace` succeeds and changes nothing \[X].
     pub(super) fn attach_permission(
         &mut self,
         caller: &Caller,
@@ -108,7 +108,7 @@ impl World {
         let kind = &permission.resource_type;
         if let Some(present) = state.permissions.get(kind) {
             if present.arn == permission.arn && !input.replace {
-                return done();
+                return Ok(done());
             }
             if !input.replace {
                 return Err(Refusal::parameter(format!(
@@ -119,10 +119,11 @@ impl World {
         self.pin(&mut state, &permission);
         state.updated_at = self.now;
         self.commit(&caller.region, &input.resource_share_arn, state);
-        done()
+        Ok(done())
     }
 
-    /// DisassociateResourceSharePermission: refused while resources of the type are there (T28).
+    /// DisassociateResourceSharePermission: refused while resources of the type are there (T28);
+    /// with which error is assumed \[X].
     pub(super) fn detach_permission(
         &mut self,
         caller: &Caller,
@@ -145,7 +146,7 @@ impl World {
         state.permissions.remove(&kind);
         state.updated_at = self.now;
         self.commit(&caller.region, &input.resource_share_arn, state);
-        done()
+        Ok(done())
     }
 
     /// ReplacePermissionAssociations: a work on all of the caller's shares in the region.

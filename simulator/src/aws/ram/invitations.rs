@@ -15,6 +15,8 @@ use crate::aws::refusal::Refusal;
 use crate::aws::world::{Wake, World};
 
 const HOUR: f64 = 3600.0;
+/// The agenda counts microseconds.
+const ROUNDING: f64 = 1e-6;
 
 fn not_found(arn: &str) -> Refusal {
     Refusal::client(
@@ -145,7 +147,7 @@ impl World {
     pub(crate) fn settle_invitation(&mut self, region: &str, arn: &str) {
         let now = self.now;
         let Some(invitation) =
-            self.ram.region(region).invitations.get(arn).filter(|found| found.due <= now).cloned()
+            self.ram.region(region).invitations.get(arn).filter(|found| found.due <= now + ROUNDING).cloned()
         else {
             return;
         };
@@ -232,7 +234,7 @@ impl World {
     }
 }
 
-/// Seven days if all types of the share are of that list, else twelve hours [X for mixed and empty shares].
+/// Seven days if all types of the share are of that list, else twelve hours \[X for mixed and empty shares].
 fn expiry(state: &ShareState) -> f64 {
     let mut codes = rows::present_types(state).peekable();
     let week = codes.peek().is_some()

@@ -12,7 +12,7 @@ use crate::aws::world::World;
 
 impl World {
     /// EnableSharingWithAwsOrganization: trusted access and the service-linked role together, by the management
-    /// account. Where trusted access is on without the role, nothing changes [X]: the documented repair switches
+    /// account. Where trusted access is on without the role, nothing changes \[X]: the documented repair switches
     /// trusted access off first (ram.md section 3).
     pub fn enable_sharing(&mut self, caller: &Caller) -> Result<Value, Refusal> {
         let organization =
@@ -29,7 +29,7 @@ impl World {
             organization.ram_role = true;
             organization.onboarded_at = now + onboarding;
         }
-        done()
+        Ok(done())
     }
 
     /// The account leaves: principals that rested on the membership lose access, on both sides.

@@ -152,9 +152,10 @@ pub(crate) struct Attached {
 }
 
 /// What becomes of a share by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ShareNext {
     Active,
+    Failed(String),
     Deleted,
     Standard,
     Vanish,
@@ -166,6 +167,7 @@ pub(crate) struct ShareState {
     pub(crate) name: String,
     pub(crate) allow_external: bool,
     pub(crate) status: ShareStatus,
+    pub(crate) message: Option<String>,
     pub(crate) feature_set: FeatureSet,
     pub(crate) retain: bool,
     pub(crate) tags: BTreeMap<String, String>,
@@ -233,6 +235,10 @@ impl ShareState {
             .retain(|_, row| row.due.as_ref().is_none_or(|due| due.at > at || due.next != RowNext::Vanish));
         match self.due.take_if(|due| due.at <= at).map(|due| due.next) {
             Some(ShareNext::Active) => self.status = ShareStatus::Active,
+            Some(ShareNext::Failed(message)) => {
+                self.status = ShareStatus::Failed;
+                self.message = Some(message);
+            }
             Some(ShareNext::Standard) => self.feature_set = FeatureSet::Standard,
             Some(ShareNext::Deleted) => {
                 self.status = ShareStatus::Deleted;
@@ -248,7 +254,7 @@ impl ShareState {
 
     /// The live row of an entity: the newest that is neither ghost nor failed.
     pub(crate) fn live(&self, kind: AssociationType, entity: &str) -> Option<(&RowKey, &Association)> {
-        self.of(kind, entity).filter(|(_, row)| row.status.is_present()).last()
+        self.of(kind, entity).rfind(|(_, row)| row.status.is_present())
     }
 
     /// All rows of an entity, oldest first.

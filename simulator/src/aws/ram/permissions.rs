@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::input::{Listing, PermissionInput, tag_map};
 use super::model::FeatureSet;
+use super::template::check_template;
 use super::{done, rows, types};
 use crate::aws::caller::Caller;
 use crate::aws::refusal::Refusal;
@@ -86,42 +87,9 @@ fn unknown(arn: &str) -> Refusal {
     Refusal::unknown(format!("Permission {arn} could not be found."))
 }
 
-/// Conditions that customer managed permissions may not use (ram.md section 4 [D]).
-const REFUSED_CONDITIONS: [&str; 7] = [
-    "aws:principalorgid",
-    "aws:principalorgpaths",
-    "aws:principalaccount",
-    "aws:sourcearn",
-    "aws:sourceaccount",
-    "aws:sourceorgpaths",
-    "aws:sourceorgid",
-];
-
-fn check_template(template: &str) -> Result<(), Refusal> {
-    let malformed = |message: &str| Refusal::client("MalformedPolicyTemplateException", message);
-    let policy: Value =
-        serde_json::from_str(template).map_err(|_| malformed("The policy template is not JSON."))?;
-    for member in ["Effect", "Action"] {
-        if policy.get(member).is_none() {
-            return Err(malformed(&format!("The policy template has no {member}.")));
-        }
-    }
-    for member in ["Principal", "Resource", "NotPrincipal", "NotResource"] {
-        if policy.get(member).is_some() {
-            return Err(malformed(&format!("The policy template must not have {member}.")));
-        }
-    }
-    let condition = policy.get("Condition").map(|found| found.to_string().to_lowercase()).unwrap_or_default();
-    match REFUSED_CONDITIONS.iter().find(|key| condition.contains(**key)) {
-        Some(key) => {
-            Err(Refusal::client("InvalidPolicyException", format!("Condition key {key} is not supported.")))
-        }
-        None => Ok(()),
-    }
-}
-
 impl World {
-    /// AWS publishes a permission: a type's default or a further one. Every type starts with its default.
+    /// AWS publishes a permission: a type's default or a further one. Every type starts with its default, whose name
+    /// follows a rule and whose content is everything of the service \[X].
     pub fn publish_permission(&mut self, name: &str, resource_type: &str, is_type_default: bool) {
         let policy = json!({"Effect": "Allow", "Action": [format!("{}:*", resource_type.split(':').next().unwrap_or_default())]});
         let arn = format!("arn:aws:ram::aws:permission/{name}");
@@ -308,7 +276,7 @@ impl World {
         }
         permission.default = number;
         permission.updated_at = now;
-        done()
+        Ok(done())
     }
 
     pub(super) fn delete_permission(

@@ -42,6 +42,7 @@ impl World {
             name,
             allow_external: true,
             status: ShareStatus::Active,
+            message: None,
             feature_set: FeatureSet::CreatedFromPolicy,
             retain: false,
             tags: BTreeMap::new(),
@@ -125,7 +126,7 @@ impl World {
         for orphan in orphans {
             self.wake_at(Some(self.now + lag), Wake::Permission(caller.region.clone(), orphan, None));
         }
-        done()
+        Ok(done())
     }
 
     fn matching(&self, caller: &Caller, kind: &str, arn: &str) -> Option<&Permission> {

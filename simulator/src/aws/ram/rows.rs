@@ -17,7 +17,7 @@ pub(super) fn trim(value: Value) -> Value {
     }
 }
 
-/// ResourceShare; consumers do not see tags [X].
+/// ResourceShare; consumers do not see tags \[X].
 pub(super) fn share(share: &Share, state: &ShareState, owner: bool) -> Value {
     let configuration = state.retain.then(|| json!({"retainSharingOnAccountLeaveOrganization": true}));
     trim(json!({
@@ -26,6 +26,7 @@ pub(super) fn share(share: &Share, state: &ShareState, owner: bool) -> Value {
         "owningAccountId": share.owner,
         "allowExternalPrincipals": state.allow_external,
         "status": state.status.text(),
+        "statusMessage": state.message,
         "tags": owner.then(|| tags(&state.tags)),
         "creationTime": state.created_at,
         "lastUpdatedTime": state.updated_at,
@@ -71,7 +72,7 @@ pub(super) fn source(share: &Share, (_, entity, _): &RowKey, row: &Association) 
     }))
 }
 
-/// An account, an organization, or any other ARN [X: the model gives no list].
+/// An account, an organization, or any other ARN \[X: the model gives no list].
 pub(super) fn source_type(entity: &str) -> &'static str {
     if super::principal::is_account(entity) {
         "ACCOUNT"

@@ -111,11 +111,15 @@ impl World {
             ));
         }
         let lag = self.weather.lags.share_activation.sample(&mut self.rng);
-        let pending = lag > 0.0;
+        let failure =
+            self.weather.failure(&mut self.progress, &input.name).map(|failure| failure.message.clone());
+        let pending = lag > 0.0 || failure.is_some();
+        let next = failure.map_or(ShareNext::Active, ShareNext::Failed);
         Ok(ShareState {
             name: input.name.clone(),
             allow_external,
             status: if pending { ShareStatus::Pending } else { ShareStatus::Active },
+            message: None,
             feature_set: FeatureSet::Standard,
             retain,
             tags: tag_map(&input.tags),
@@ -123,7 +127,7 @@ impl World {
             updated_at: self.now,
             rows: BTreeMap::new(),
             permissions: BTreeMap::new(),
-            due: pending.then(|| Due { at: self.now + lag, next: ShareNext::Active }),
+            due: pending.then_some(Due { at: self.now + lag, next }),
         })
     }
 
@@ -179,7 +183,7 @@ impl World {
         state.due = Some(Due { at: self.now + lag, next: ShareNext::Deleted });
         self.withdraw_invitations(&caller.region, arn, None);
         self.commit(&caller.region, arn, state);
-        done()
+        Ok(done())
     }
 
     /// TagResource, of a share or a customer managed permission.
@@ -299,7 +303,7 @@ impl World {
         Ok(share.state.clone())
     }
 
-    fn foreign(&self, caller: &Caller, arn: &str) -> bool {
+    pub(super) fn foreign(&self, caller: &Caller, arn: &str) -> bool {
         let share = self.ram.regions.get(&caller.region).and_then(|region| region.shares.get(arn));
         share
             .is_some_and(|share| share.owner != caller.account && self.reaches(&share.state, &caller.account))
@@ -316,7 +320,8 @@ impl World {
     }
 
     pub(super) fn horizon(&self) -> f64 {
-        self.weather.lags.read.horizon().max(self.weather.lags.list.horizon())
+        let lags = &self.weather.lags;
+        lags.read.horizon().max(lags.list.horizon()) + lags.consumer.horizon()
     }
 
     pub(super) fn in_flight(&self, state: &ShareState, key: &RowKey) -> bool {

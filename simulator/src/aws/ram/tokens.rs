@@ -15,7 +15,7 @@ pub(crate) struct Answered {
     until: f64,
 }
 
-/// No documented form; what the SDKs send fits easily [X].
+/// No documented form; what the SDKs send fits easily \[X].
 const LONGEST: usize = 128;
 
 impl World {
@@ -63,7 +63,7 @@ fn mismatch(token: &str) -> Refusal {
     )
 }
 
-/// RAM answers with the token it was given [M].
+/// RAM answers with the token it was given \[M].
 fn echo(mut answer: Value, token: &str) -> Value {
     if let Some(members) = answer.as_object_mut() {
         members.insert("clientToken".to_owned(), Value::String(token.to_owned()));

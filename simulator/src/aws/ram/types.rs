@@ -14,7 +14,7 @@ const OUTSIDE: u8 = 4;
 const CUSTOM: u8 = 8;
 /// Service principals may be principals.
 const SERVICE: u8 = 16;
-/// Invitations last seven days instead of twelve hours; consumers can leave (ram.md sections 2.3 and 3 [D]).
+/// Invitations last seven days instead of twelve hours; consumers can leave (ram.md sections 2.3 and 3 \[D]).
 const WEEK: u8 = 32;
 
 /// A shareable resource type.

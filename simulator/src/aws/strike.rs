@@ -1,0 +1,121 @@
+//! What a call comes to when something is in its way: refusals of every service's own form, and lost answers.
+
+use serde_json::Value;
+
+use super::caller::{Caller, Denied};
+use super::refusal::Refusal;
+use super::weather::Trouble;
+use super::wire::{self, Call};
+use super::world::Fate;
+
+/// What a call comes to.
+pub(crate) struct Outcome {
+    pub(crate) answer: Result<Value, Refusal>,
+    pub(crate) effect: bool,
+    pub(crate) fate: Fate,
+    pub(crate) slow: f64,
+}
+
+impl Outcome {
+    pub(crate) fn refused(refusal: Refusal) -> Self {
+        Self { answer: Err(refusal), effect: false, fate: Fate::Delivered, slow: 0.0 }
+    }
+}
+
+/// What a fault before the effect answers; `None`: the call goes on.
+pub(crate) fn before(caller: &Caller, call: &Call, trouble: &Trouble) -> Option<Outcome> {
+    let refusal = match trouble {
+        Trouble::UnknownStatus(_) | Trouble::Slow(_) => return None,
+        Trouble::Disconnect | Trouble::Silence | Trouble::Truncate => {
+            let answer = Err(Refusal::new(503, "ServiceUnavailableException", "the answer is lost"));
+            return Some(Outcome { answer, effect: false, fate: fate(trouble), slow: 0.0 });
+        }
+        other => refusal(caller, call, other),
+    };
+    Some(Outcome::refused(refusal))
+}
+
+/// What a fault after the effect makes of the outcome.
+pub(crate) fn after(caller: &Caller, call: &Call, trouble: &Trouble, mut outcome: Outcome) -> Outcome {
+    match trouble {
+        Trouble::UnknownStatus(text) => {
+            if let Ok(answer) = &mut outcome.answer {
+                wire::replace_status(answer, text);
+            }
+        }
+        Trouble::Slow(seconds) => outcome.slow = *seconds,
+        Trouble::Disconnect | Trouble::Silence | Trouble::Truncate => outcome.fate = fate(trouble),
+        other => outcome.answer = Err(refusal(caller, call, other)),
+    }
+    outcome
+}
+
+fn fate(trouble: &Trouble) -> Fate {
+    match trouble {
+        Trouble::Disconnect => Fate::Disconnected,
+        Trouble::Silence => Fate::Silent,
+        Trouble::Truncate => Fate::Truncated,
+        _ => Fate::Delivered,
+    }
+}
+
+fn refusal(caller: &Caller, call: &Call, trouble: &Trouble) -> Refusal {
+    match trouble {
+        Trouble::Throttle => throttled(&call.service),
+        Trouble::Unavailable => {
+            Refusal::new(503, "ServiceUnavailableException", "The service is unavailable.")
+        }
+        Trouble::Error { status, code, message } => Refusal::new(*status, code, message.as_str()),
+        Trouble::ExpiredToken => refuse_key(call, Denied::Expired),
+        Trouble::AccessDenied => access_denied(caller, call),
+        _ => {
+            let code =
+                if call.service == "organizations" { "ServiceException" } else { "ServerInternalException" };
+            Refusal::new(
+                500,
+                code,
+                "The service could not respond to the request due to an internal problem.",
+            )
+        }
+    }
+}
+
+/// RAM declares throttling on four operations only; here any may throttle \[X].
+pub(crate) fn throttled(service: &str) -> Refusal {
+    match service {
+        "organizations" => Refusal::client(
+            "TooManyRequestsException",
+            "AWS Organizations can't complete your request because another request is already in progress. Try again later.",
+        ),
+        "sts" => Refusal::client("Throttling", "Rate exceeded"),
+        _ => Refusal::new(429, "ThrottlingException", "Rate exceeded"),
+    }
+}
+
+pub(crate) fn access_denied(caller: &Caller, call: &Call) -> Refusal {
+    let (who, service, operation) = (&caller.principal, &call.service, &call.operation);
+    let message = format!("User: {who} is not authorized to perform: {service}:{operation}");
+    match service.as_str() {
+        "sts" => Refusal::new(403, "AccessDenied", message),
+        "organizations" => Refusal::client("AccessDeniedException", message),
+        _ => Refusal::new(403, "AccessDeniedException", message),
+    }
+}
+
+pub(crate) fn refuse_key(call: &Call, denied: Denied) -> Refusal {
+    let expired = "The security token included in the request is expired";
+    let invalid = "The security token included in the request is invalid.";
+    let status = if call.service == "organizations" { 400 } else { 403 };
+    match (denied, call.service.as_str(), &call.key) {
+        (Denied::Expired, "sts", _) => Refusal::new(403, "ExpiredToken", expired),
+        (Denied::Expired, _, _) => Refusal::new(status, "ExpiredTokenException", expired),
+        (_, "sts", None) => {
+            Refusal::new(403, "MissingAuthenticationToken", "Request is missing Authentication Token")
+        }
+        (_, _, None) => {
+            Refusal::new(status, "MissingAuthenticationTokenException", "Missing Authentication Token")
+        }
+        (_, "sts", _) => Refusal::new(403, "InvalidClientTokenId", invalid),
+        _ => Refusal::new(status, "UnrecognizedClientException", invalid),
+    }
+}

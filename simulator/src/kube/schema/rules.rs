@@ -1,0 +1,177 @@
+//! CEL rules (`x-kubernetes-validations`), evaluated by the crate kube-cel, walked as the apiserver walks.
+
+use kube_cel::{CompiledSchema, ErrorKind, ValidationError, compile_schema};
+use serde_json::{Map, Value, json};
+
+use super::node::Node;
+use crate::kube::status::{FieldError, FieldErrorType};
+
+/// The rules of one schema node.
+#[derive(Debug)]
+pub(super) struct Rules {
+    rules: Vec<Rule>,
+    /// Whether the node's values are maps or lists, which errors do not show.
+    compound: bool,
+}
+
+/// One rule, compiled with the node's types.
+#[derive(Debug)]
+struct Rule {
+    compiled: CompiledSchema,
+    transition: bool,
+    optional_old: bool,
+    /// What an evaluation error names.
+    shown: String,
+}
+
+impl Rules {
+    /// The rules at this node; those below it belong to their own nodes.
+    pub(super) fn compile(schema: &Value) -> Option<Self> {
+        let rules = schema.get("x-kubernetes-validations")?.as_array()?;
+        let bare = without_rules(schema);
+        let compiled = rules.iter().map(|rule| Rule::compile(rule, &bare)).collect();
+        let compound = matches!(schema.get("type").and_then(Value::as_str), Some("object" | "array"));
+        Some(Self { rules: compiled, compound })
+    }
+}
+
+impl Rule {
+    fn compile(rule: &Value, bare: &Value) -> Self {
+        let text = |key: &str| rule.get(key).and_then(Value::as_str).unwrap_or_default().trim();
+        let mut schema = bare.clone();
+        if let Some(map) = schema.as_object_mut() {
+            map.insert("x-kubernetes-validations".to_owned(), json!([rule]));
+        }
+        Self {
+            compiled: compile_schema(&schema),
+            transition: names_old_self(text("rule")),
+            optional_old: rule.get("optionalOldSelf") == Some(&Value::Bool(true)),
+            shown: if text("message").is_empty() { text("rule") } else { text("message") }.to_owned(),
+        }
+    }
+
+    fn evaluate(&self, value: &Value, old: Option<&Value>) -> Vec<ValidationError> {
+        if self.transition && old.is_none() && !self.optional_old {
+            return Vec::new();
+        }
+        match kube_cel::validate_compiled(&self.compiled, value, old) {
+            Ok(()) => Vec::new(),
+            Err(errors) => errors.into_vec(),
+        }
+    }
+}
+
+/// Whether the identifier `oldSelf` occurs.
+fn names_old_self(rule: &str) -> bool {
+    let word = |c: char| c.is_alphanumeric() || c == '_';
+    rule.match_indices("oldSelf").any(|(at, name)| {
+        let before = rule.get(..at).and_then(|s| s.chars().next_back());
+        let after = rule.get(at + name.len()..).and_then(|s| s.chars().next());
+        !before.is_some_and(word) && !after.is_some_and(word)
+    })
+}
+
+/// The schema with types alone: no rule, no default (values are defaulted before), no branch.
+fn without_rules(schema: &Value) -> Value {
+    match schema {
+        Value::Object(map) => {
+            let dropped = ["x-kubernetes-validations", "default", "allOf", "anyOf", "oneOf", "not"];
+            let kept = map.iter().filter(|(k, _)| !dropped.contains(&k.as_str()));
+            kept.map(|(k, v)| (k.clone(), below(k, v))).collect::<Map<String, Value>>().into()
+        }
+        other => other.clone(),
+    }
+}
+
+/// Below `properties` the keys are names, not keywords.
+fn below(keyword: &str, value: &Value) -> Value {
+    match (keyword, value) {
+        ("properties", Value::Object(map)) => {
+            map.iter().map(|(k, v)| (k.clone(), without_rules(v))).collect::<Map<String, Value>>().into()
+        }
+        ("items" | "additionalProperties", schema) => without_rules(schema),
+        _ => value.clone(),
+    }
+}
+
+/// What the rules refuse in `value` and below. `same` says whether the nearest part that can be told to be the same
+/// object is unchanged: then only transition rules count (ratcheting).
+pub(super) fn check(
+    node: &Node,
+    path: &str,
+    value: &Value,
+    old: Option<&Value>,
+    same: bool,
+) -> Vec<FieldError> {
+    if value.is_null() {
+        return Vec::new();
+    }
+    let same = old.map_or(same, |old| old == value);
+    let mut errors = own(node, path, value, old, same);
+    for branch in &node.all_of {
+        errors.extend(check(branch, path, value, old, false));
+    }
+    match value {
+        Value::Object(map) => {
+            for (name, field) in map {
+                let (Some(below), named) = (node.field(name), node.properties.contains_key(name)) else { continue };
+                let below_path = match (path, named) {
+                    ("", _) => name.clone(),
+                    (_, true) => format!("{path}.{name}"),
+                    (_, false) => format!("{path}[{name}]"),
+                };
+                let old = old.and_then(|o| o.get(name));
+                errors.extend(check(below, &below_path, field, old, same && old.is_some()));
+            }
+        }
+        Value::Array(items) => {
+            if let Some(below) = &node.items {
+                for (index, item) in items.iter().enumerate() {
+                    let old = node.counterpart(item, old);
+                    errors.extend(check(below, &format!("{path}[{index}]"), item, old, same));
+                }
+            }
+        }
+        _ => {}
+    }
+    errors
+}
+
+fn own(node: &Node, path: &str, value: &Value, old: Option<&Value>, same: bool) -> Vec<FieldError> {
+    let Some(rules) = &node.rules else { return Vec::new() };
+    let mut errors = Vec::new();
+    for rule in rules.rules.iter().filter(|r| r.transition || !same) {
+        for error in rule.evaluate(value, old) {
+            errors.push(field_error(rule, path, &error, (!rules.compound).then(|| value.clone())));
+        }
+    }
+    errors
+}
+
+fn field_error(rule: &Rule, path: &str, error: &ValidationError, value: Option<Value>) -> FieldError {
+    let field = match error.field_path.trim_start_matches('.') {
+        "" => path.to_owned(),
+        below if path.is_empty() => below.to_owned(),
+        below => format!("{path}.{below}"),
+    };
+    let field = if field.is_empty() { "<nil>".to_owned() } else { field };
+    match error.kind {
+        ErrorKind::ValidationFailure => {
+            let message = error.message.trim().to_owned();
+            FieldError { kind: kind(error.reason.as_deref()), field, value, detail: message }
+        }
+        _ => {
+            let detail = format!("{} evaluating rule: {}", error.message, rule.shown);
+            FieldError { kind: FieldErrorType::Invalid, field, value, detail }
+        }
+    }
+}
+
+fn kind(reason: Option<&str>) -> FieldErrorType {
+    match reason {
+        Some("FieldValueForbidden") => FieldErrorType::Forbidden,
+        Some("FieldValueRequired") => FieldErrorType::Required,
+        Some("FieldValueDuplicate") => FieldErrorType::Duplicate,
+        _ => FieldErrorType::Invalid,
+    }
+}

@@ -1,0 +1,214 @@
+//! Step 5, execute: the plan's chains, several at once, each in order. What is about to be made is put on record first.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use futures::{StreamExt, stream};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use tokio::time::Instant;
+
+use super::{gather::Gathered, memory::CellMemory};
+use crate::{
+    api::{
+        Share,
+        share_status::{ContainerState, ShareContainer},
+    },
+    aws::{fence, session::CellClients},
+    controllers::{
+        chain_of,
+        context::{Context, FINALIZER},
+    },
+    mechanism::ram::apply::{Hands, apply},
+    model::{Arn, ShareKey, Side},
+    plan::{
+        observed::{
+            AssociationState, AttachedPermission, Container, ContainerState as State, Listing, Origin, Row,
+        },
+        receipt::{Outcome, Receipt},
+        resolve::key_of,
+        step::{Action, Chain, Create},
+        view::Plan,
+    },
+};
+
+/// Chains of one cell that are carried out at once.
+const AT_ONCE: usize = 8;
+
+/// Carries out a plan. One receipt a step, those not sent included.
+pub async fn execute(
+    context: &Arc<Context>,
+    memory: &mut CellMemory,
+    gathered: &Gathered,
+    clients: &CellClients,
+    listing: &Listing,
+    plan: &Plan,
+) -> Vec<Receipt> {
+    if plan.chains.is_empty() {
+        return vec![];
+    }
+    let recorded = record_intents(context, gathered, plan).await;
+    let fence: Arc<dyn fence::Fence> = context.fence();
+    let attempts = memory.attempts.clone();
+    let hands =
+        Hands { clients, fence: &fence, listing, installation: &gathered.installation, attempts: &attempts };
+    let carried = stream::iter(&plan.chains).map(|chain| async {
+        if makes(chain).is_some() && !recorded.contains(&(chain.share.clone(), chain.side)) {
+            return not_recorded(chain);
+        }
+        apply(hands, chain).await
+    });
+    let receipts: Vec<Vec<Receipt>> = carried.buffered(AT_ONCE).collect().await;
+    for (chain, receipts) in plan.chains.iter().zip(&receipts) {
+        remember(memory, context, gathered, chain, receipts);
+    }
+    memory.attempts.prune();
+    memory.last_write = Some(Instant::now());
+    receipts.into_iter().flatten().collect()
+}
+
+fn makes(chain: &Chain) -> Option<&Create> {
+    chain
+        .steps
+        .iter()
+        .find_map(|step| if let Action::Create(create) = &step.action { Some(create) } else { None })
+}
+
+fn not_recorded(chain: &Chain) -> Vec<Receipt> {
+    let because = "the share is made once its creation is on record in the Share's status".to_owned();
+    let of = |step: &crate::plan::step::Step| Receipt {
+        share: chain.share.clone(),
+        side: chain.side,
+        step: step.clone(),
+        outcome: Outcome::NotSent(because.clone()),
+    };
+    chain.steps.iter().map(of).collect()
+}
+
+/// Puts the incarnation of each container that is about to be made on record in its Share's status, so that a crash
+/// between the create and the report makes no second one. The Share must carry our finalizer by then.
+async fn record_intents(context: &Context, gathered: &Gathered, plan: &Plan) -> BTreeSet<(ShareKey, Side)> {
+    let mut creates: BTreeMap<&ShareKey, Vec<(Side, i64)>> = BTreeMap::new();
+    for chain in &plan.chains {
+        if let Some(create) = makes(chain) {
+            creates.entry(&chain.share).or_default().push((chain.side, create.incarnation));
+        }
+    }
+    let shares: BTreeMap<ShareKey, &Share> =
+        gathered.shares().map(|(share, _)| (key_of(share), share)).collect();
+    let writes = creates.into_iter().filter_map(|(key, sides)| Some((*shares.get(key)?, sides))).map(
+        |(share, sides)| async move {
+            let recorded = record(context, gathered, share, &sides).await;
+            let key = key_of(share);
+            sides
+                .into_iter()
+                .filter(move |_| recorded)
+                .map(move |(side, _)| (key.clone(), side))
+                .collect::<Vec<_>>()
+        },
+    );
+    let recorded: Vec<Vec<(ShareKey, Side)>> = stream::iter(writes).buffer_unordered(AT_ONCE).collect().await;
+    recorded.into_iter().flatten().collect()
+}
+
+async fn record(context: &Context, gathered: &Gathered, share: &Share, sides: &[(Side, i64)]) -> bool {
+    if !share.metadata.finalizers.iter().flatten().any(|f| f == FINALIZER) {
+        return false;
+    }
+    let before = share.status.clone().unwrap_or_default();
+    let mut status = before.clone();
+    for (side, incarnation) in sides {
+        put_intent(&mut status.containers, *side, *incarnation, Time(gathered.now));
+    }
+    if status == before {
+        return true;
+    }
+    let written = context.writer.status(share, &before, &status).await;
+    if let Err(error) = &written {
+        tracing::warn!(error = %chain_of(error), "a creation could not be put on record, so it is not sent");
+    }
+    written.is_ok()
+}
+
+/// A create of the same incarnation that is on record already keeps the moment when it was first sent.
+fn put_intent(containers: &mut Vec<ShareContainer>, side: Side, incarnation: i64, now: Time) {
+    let known = containers.iter().position(|c| Side::from(c.side) == side);
+    if known
+        .and_then(|at| containers.get(at))
+        .is_some_and(|c| c.incarnation == incarnation && c.id.is_none() && c.create_sent_at.is_some())
+    {
+        return;
+    }
+    let tag_keys = known.and_then(|at| containers.get(at)).map(|c| c.tag_keys.clone()).unwrap_or_default();
+    let entry = ShareContainer {
+        mechanism: "ram".into(),
+        side: side.into(),
+        id: None,
+        name: String::new(),
+        incarnation,
+        state: ContainerState::Creating,
+        create_sent_at: Some(now),
+        tag_keys,
+    };
+    match known.and_then(|at| containers.get_mut(at)) {
+        Some(place) => *place = entry,
+        None => containers.push(entry),
+    }
+}
+
+/// Keeps what was answered: what AWS will show once it has caught up, and which tokens are spent.
+fn remember(
+    memory: &mut CellMemory,
+    context: &Context,
+    gathered: &Gathered,
+    chain: &Chain,
+    receipts: &[Receipt],
+) {
+    let now = context.now();
+    for receipt in receipts {
+        context.telemetry.step(receipt);
+        match (&receipt.step.action, &receipt.outcome, &chain.container) {
+            (Action::Create(create), Outcome::Done(Some(id)), _) => {
+                memory.expectations.made(made(id, create, gathered), now);
+            }
+            (action, Outcome::Done(_) | Outcome::AlreadyDone, Some(id)) => {
+                memory.attempts.answered(id, action, &chain.basis);
+                memory.expectations.wrote(id, action, chain.side == Side::Outer, now);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The container as AWS will list it.
+fn made(id: &Arn, create: &Create, gathered: &Gathered) -> Container {
+    let row = |external| Row { state: AssociationState::Associating, message: None, external, since: None };
+    let types =
+        create.members.resources.iter().filter_map(|arn| crate::model::ResourceType::of(&arn.parse().ok()?));
+    // The default's name is AWS's to know; until a reading shows it, its prefix stands for it.
+    let default = || "arn:aws:ram::aws:permission/AWSRAMDefaultPermission".to_owned();
+    let permission = |t: crate::model::ResourceType| AttachedPermission {
+        arn: create.permissions.get(t.name).cloned().unwrap_or_else(default),
+        version: String::new(),
+        is_default_version: true,
+    };
+    Container {
+        id: id.clone(),
+        name: create.name.clone(),
+        owner: gathered.cell.account.to_string(),
+        state: State::Active,
+        message: None,
+        allows_external: create.allow_external,
+        origin: Origin::Standard,
+        tags: create.tags.clone(),
+        principals: create
+            .members
+            .principals
+            .iter()
+            .map(|p| (p.clone(), row(create.allow_external)))
+            .collect(),
+        resources: create.members.resources.iter().map(|r| (r.clone(), row(false))).collect(),
+        permissions: types.map(|t| (t.name.to_owned(), permission(t))).collect(),
+    }
+}

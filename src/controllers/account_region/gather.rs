@@ -1,0 +1,259 @@
+//! Step 1, gather: the Shares, policies, set and organization that concern a cell, from the stores.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use k8s_openapi::{
+    api::core::v1::Namespace, apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
+};
+use kube::{Api, Resource, ResourceExt};
+
+use crate::{
+    api::{
+        AccountRegion, AccountSet, Pin, PinKind, Share, SharingPolicy, account_set, undeclared_share::Why,
+    },
+    controllers::context::{Context, OrganizationView, account_pin},
+    kube::watched::{Guarded, readable},
+    model::{AccountId, Arn, Cell, ShareKey, Timestamp},
+    org::Tree,
+    plan::{
+        desired::Desired,
+        gate::{Gate, Mode},
+        govern::Governor,
+        resolve::{Departure, Facts, resolve},
+        undeclared::Marks,
+    },
+};
+
+/// Who may act in a cell.
+pub enum Rule {
+    /// This set governs it.
+    Governed(Box<Gathered>),
+    /// More than one set claims it: none acts.
+    Conflict(Vec<String>),
+    /// The set that governs it cannot be read: nothing is done until it can.
+    Unreadable(String),
+    /// No set selects it.
+    Released,
+}
+
+/// What concerns a governed cell.
+pub struct Gathered {
+    /// The cell.
+    pub cell: Cell,
+    /// The set that governs it.
+    pub set: AccountSet,
+    /// What is known of the organization.
+    pub organization: OrganizationView,
+    /// The Shares of the cell, and whether they are going.
+    pub shares: Vec<(Arc<Guarded<Share>>, Departure)>,
+    /// All policies.
+    pub policies: Vec<Arc<Guarded<SharingPolicy>>>,
+    /// Shares of the cell that cannot be read.
+    pub unreadable: BTreeSet<ShareKey>,
+    /// Containers on record as released.
+    pub released: BTreeSet<Arn>,
+    /// `Installation.spec.id`; blank without an Installation, and then nothing is ours.
+    pub installation: String,
+    /// `Installation.spec.peers`.
+    pub peers: Vec<String>,
+    /// What the platform allows now.
+    pub gate: Gate,
+    /// Now.
+    pub now: Timestamp,
+}
+
+impl Gathered {
+    /// Step 2: what should be.
+    pub fn resolve(&self) -> Desired {
+        let policies: Vec<&SharingPolicy> = readable(&self.policies).collect();
+        let facts = Facts {
+            cell: &self.cell,
+            set: self.set.metadata.name.as_deref().unwrap_or_default(),
+            organization: self.organization.as_names(),
+            policies: &policies,
+            policies_readable: policies.len() == self.policies.len(),
+            now: self.now,
+        };
+        resolve(&facts, self.shares())
+    }
+
+    /// The readable Shares.
+    pub fn shares(&self) -> impl Iterator<Item = (&Share, Departure)> {
+        self.shares.iter().filter_map(|(share, departure)| Some((share.0.as_ref().ok()?, *departure)))
+    }
+
+    /// Whose marks mean what.
+    pub fn marks(&self) -> Marks<'_> {
+        Marks {
+            installation: &self.installation,
+            peers: &self.peers,
+            released: &self.released,
+            unreadable: &self.unreadable,
+        }
+    }
+
+    /// The name of the account, as the tree says.
+    pub fn account_name(&self) -> Option<&str> {
+        tree(&self.organization)?.accounts.get(&self.cell.account).map(|account| account.name.as_str())
+    }
+
+    /// The path of the unit that holds the account.
+    pub fn unit_path(&self) -> Option<String> {
+        tree(&self.organization)?.path_of(&self.cell.account)
+    }
+
+    /// The pin of a Share's `account`, where it is a name.
+    pub fn account_pin(&self, share: &Share) -> Option<Pin> {
+        let named = share.spec.account.parse::<AccountId>().is_err();
+        named.then(|| Pin {
+            kind: PinKind::Account,
+            declared_as: share.spec.account.clone(),
+            id: self.cell.account.to_string(),
+        })
+    }
+}
+
+fn tree(organization: &OrganizationView) -> Option<&Tree> {
+    match organization {
+        OrganizationView::Known(state, _) => Some(&state.tree),
+        OrganizationView::None | OrganizationView::Unknown => None,
+    }
+}
+
+/// Gathers what concerns a cell. The stores are whole before any pass runs.
+pub async fn gather(context: &Context, cell: &Cell, region: &AccountRegion) -> Rule {
+    let name = match governor(context, cell, region) {
+        Some(Governor::Set(name)) => name,
+        Some(Governor::Conflict(sets)) => return Rule::Conflict(sets),
+        None => return Rule::Released,
+    };
+    let set = context.stores.sets.get(None, &name);
+    let Some(Ok(set)) = set.map(|set| set.0.clone()) else { return Rule::Unreadable(name) };
+    let organization = context.organization(set.spec.organization.as_deref());
+    let account_name =
+        tree(&organization).and_then(|tree| tree.accounts.get(&cell.account)).map(|a| a.name.clone());
+    let candidates = context.shares_of(cell, account_name.as_deref());
+    let unreadable = unreadable(context);
+    let mut shares = vec![];
+    for share in candidates {
+        let Ok(readable) = &share.0 else { continue };
+        if belongs(readable, cell, &organization) {
+            let departure = departure(context, readable).await;
+            shares.push((share, departure));
+        }
+    }
+    let installation = context.installation();
+    Rule::Governed(Box::new(Gathered {
+        cell: cell.clone(),
+        gate: gate(context, &set, installation.as_ref()),
+        set,
+        organization,
+        shares,
+        policies: context.stores.policies.all(),
+        unreadable,
+        released: released(context, cell),
+        peers: installation.as_ref().map(|i| i.spec.peers.clone()).unwrap_or_default(),
+        installation: installation.map(|i| i.spec.id).unwrap_or_default(),
+        now: context.now(),
+    }))
+}
+
+/// Who governs a cell. While a set cannot decide what it selects, the cells that it governed stay with it.
+fn governor(context: &Context, cell: &Cell, region: &AccountRegion) -> Option<Governor> {
+    let governance = context.governance();
+    if let Some(governor) = governance.governors.get(cell) {
+        return Some(governor.clone());
+    }
+    let last = region.status.as_ref().and_then(|status| status.account_set.clone())?;
+    let undecided = governance.selections.get(&last).is_some_and(|selection| !selection.decided);
+    let exists_unreadable = context.stores.sets.get(None, &last).is_some_and(|set| set.0.is_err());
+    (undecided || exists_unreadable).then_some(Governor::Set(last))
+}
+
+/// Whether a Share's account, as pinned or else as the tree says, is the cell's.
+pub fn belongs(share: &Share, cell: &Cell, organization: &OrganizationView) -> bool {
+    if share.spec.region != cell.region.as_str() {
+        return false;
+    }
+    if let Ok(id) = share.spec.account.parse::<AccountId>() {
+        return id == cell.account;
+    }
+    match account_pin(share) {
+        Some(id) => id == cell.account,
+        None => tree(organization)
+            .is_some_and(|tree| tree.account(&share.spec.account).is_ok_and(|id| id == cell.account)),
+    }
+}
+
+/// Why a Share is going, by live reads: nothing is cut off because a namespace or the kind itself is being deleted.
+async fn departure(context: &Context, share: &Share) -> Departure {
+    if share.meta().deletion_timestamp.is_none() {
+        return Departure::Stays;
+    }
+    let client = context.writer.client();
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    let kinds: Api<CustomResourceDefinition> = Api::all(client.clone());
+    let namespace = share.namespace().unwrap_or_default();
+    let reads = async {
+        let namespace = namespaces.get_opt(&namespace).await?;
+        let kind = kinds.get_opt("shares.sharekeeper.dev").await?;
+        Ok::<_, kube::Error>((namespace, kind))
+    };
+    let going = |deleting: Option<bool>| deleting.unwrap_or(true);
+    match tokio::time::timeout(std::time::Duration::from_secs(15), reads).await {
+        Ok(Ok((namespace, kind))) => {
+            let namespace = going(namespace.map(|n| n.metadata.deletion_timestamp.is_some()));
+            let kind = going(kind.map(|k| k.metadata.deletion_timestamp.is_some()));
+            if namespace || kind { Departure::SweptAway } else { Departure::Deleted }
+        }
+        Ok(Err(error)) => {
+            tracing::warn!(%error, share = %share.name_any(), "whether the namespace is being deleted could not be read; the deletion waits");
+            Departure::Undecided
+        }
+        Err(_elapsed) => Departure::Undecided,
+    }
+}
+
+/// An unreadable Share does not tell its account: it counts in every cell.
+fn unreadable(context: &Context) -> BTreeSet<ShareKey> {
+    let all = context.stores.shares.all();
+    let unreadable = all.iter().filter(|share| share.0.is_err());
+    unreadable
+        .map(|share| ShareKey { namespace: share.namespace().unwrap_or_default(), name: share.name_any() })
+        .collect()
+}
+
+fn released(context: &Context, cell: &Cell) -> BTreeSet<Arn> {
+    let records = context.stores.undeclared.all();
+    let here = |status: &crate::api::undeclared_share::UndeclaredShareStatus| {
+        status.why == Why::Released
+            && status.account == cell.account.as_str()
+            && status.region == cell.region.as_str()
+    };
+    let statuses =
+        readable(&records).filter_map(|record| record.status.as_ref()).filter(|status| here(status));
+    statuses.filter_map(|status| status.id.parse().ok()).collect()
+}
+
+fn gate(context: &Context, set: &AccountSet, installation: Option<&crate::api::Installation>) -> Gate {
+    let halted = match installation {
+        None => Some(
+            "there is no readable Installation named sharekeeper; create it, or make it readable".to_owned(),
+        ),
+        Some(installation) if installation.spec.halt => {
+            Some("the Installation says `halt: true`; set it to false to go on".to_owned())
+        }
+        Some(_) => None,
+    };
+    Gate {
+        halted,
+        suspended: set.spec.suspend,
+        mode: match set.spec.mode {
+            account_set::Mode::Report => Mode::Report,
+            account_set::Mode::AddOnly => Mode::AddOnly,
+            account_set::Mode::Enforce => Mode::Enforce,
+        },
+        report_drift: set.spec.drift == account_set::DriftMode::Report,
+        settling: context.lease.as_ref().is_some_and(|lease| !lease.may_remove()),
+    }
+}

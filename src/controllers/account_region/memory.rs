@@ -1,0 +1,97 @@
+//! What is remembered of a cell between passes. All of it can be lost at any moment: a restart reads AWS anew.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use tokio::time::Instant;
+
+use crate::{
+    mechanism::ram::apply::Attempts,
+    model::{Arn, ShareKey, Timestamp},
+    plan::{
+        expect::{Expectations, WINDOW_SECONDS},
+        observed::{Listing, Unknown},
+    },
+};
+
+/// How long complete listings must have been without a share that was listed before, in seconds. \[X\]
+const SETTLED_ABSENCE: i64 = 60;
+/// The shortest and the longest wait before a read-back.
+const READ_BACK: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
+
+/// Associations have taken longer than three minutes (T11); what takes longer than this is not waited for closely.
+const CONVERGES_WITHIN: Duration = Duration::from_secs(900);
+
+/// What is remembered of a cell.
+#[derive(Debug, Default)]
+pub struct CellMemory {
+    /// The last whole reading, with later readings of single containers put in.
+    pub listing: Option<Listing>,
+    /// When the last whole reading began.
+    pub read_at: Option<Timestamp>,
+    /// When the next whole reading is due; at once if never read.
+    pub next_full: Option<Instant>,
+    /// Why AWS cannot be read, and since when.
+    pub unknown: Option<(Unknown, Timestamp)>,
+    /// Our writes that no reading has shown.
+    pub expectations: Expectations,
+    /// What was answered before.
+    pub attempts: Attempts,
+    /// When we last wrote.
+    pub last_write: Option<Instant>,
+    /// When a re-read was last granted to a Share that asked for one.
+    pub asked: BTreeMap<ShareKey, Instant>,
+    missing_since: BTreeMap<Arn, Timestamp>,
+    seen: std::collections::BTreeSet<Arn>,
+}
+
+impl CellMemory {
+    /// Keeps a whole reading.
+    pub fn keep_full(&mut self, listing: Listing, at: Timestamp, next: Instant) {
+        self.expectations.settle(&listing, |_| true, at);
+        self.missing_since.retain(|id, _| !listing.containers.contains_key(id));
+        self.seen.extend(listing.containers.keys().cloned());
+        self.listing = Some(listing);
+        self.read_at = Some(at);
+        self.next_full = Some(next);
+        self.unknown = None;
+    }
+
+    /// Keeps a reading of single containers. What was asked for and not answered is left as it was: only a whole
+    /// reading shows absence.
+    pub fn keep_some(&mut self, read: Listing, at: Timestamp) {
+        self.expectations.settle(&read, |id| read.containers.contains_key(id), at);
+        self.seen.extend(read.containers.keys().cloned());
+        self.listing.get_or_insert_default().containers.extend(read.containers);
+        self.unknown = None;
+    }
+
+    /// Notes that the last whole reading is without a container that should be there.
+    pub fn missed(&mut self, id: &Arn, at: Timestamp) {
+        self.missing_since.entry(id.clone()).or_insert(at);
+    }
+
+    /// Whether whole readings have been without a container for longer than AWS takes to show one: a new share may take
+    /// long to appear, one that was there before does not.
+    pub fn unlisted_for_long(&self, id: &Arn) -> bool {
+        let (Some(since), Some(last)) = (self.missing_since.get(id), self.read_at) else { return false };
+        let needed = if self.seen.contains(id) { SETTLED_ABSENCE } else { WINDOW_SECONDS };
+        last.as_second() - since.as_second() >= needed
+    }
+
+    /// The last reading with our own writes laid over it.
+    pub fn overlaid(&self) -> Option<Listing> {
+        self.listing.as_ref().map(|listing| self.expectations.overlay(listing))
+    }
+
+    /// Whether we wrote so lately that AWS may still be working on it. What it is still not done with later is looked at
+    /// with the next whole reading.
+    pub fn is_converging(&self, now: Instant) -> bool {
+        self.last_write.is_some_and(|write| now.saturating_duration_since(write) < CONVERGES_WITHIN)
+    }
+
+    /// When to read back what AWS is still working on: soon after a write, then ever less often.
+    pub fn read_back_in(&self, now: Instant) -> Duration {
+        let since = self.last_write.map_or(READ_BACK.1, |write| now.saturating_duration_since(write));
+        (since / 2).clamp(READ_BACK.0, READ_BACK.1)
+    }
+}

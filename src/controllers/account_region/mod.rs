@@ -1,0 +1,165 @@
+//! The main controller: for each cell one straight line, gather, resolve, observe, plan, execute, report.
+
+pub mod execute;
+pub mod gather;
+pub mod memory;
+pub mod observe;
+mod records;
+pub mod report;
+mod status;
+mod ungoverned;
+
+use std::{sync::Arc, time::Duration};
+
+use kube::{ResourceExt, runtime::controller::Action};
+use tokio::time::Instant;
+
+use self::{
+    gather::{Gathered, Rule, gather},
+    memory::CellMemory,
+    observe::{converging, observe},
+    report::{Pass, report},
+};
+use super::{
+    context::{Context, cell_of},
+    telemetry::PassOutcome,
+};
+use crate::{
+    api::AccountRegion,
+    kube::{watched::Guarded, write::WriteError},
+    mechanism::plan::{Circumstances, plan},
+    model::{Arn, Cell, Timestamp},
+    plan::{
+        desired::Desired,
+        observed::{Listing, Reading},
+        receipt::{Receipt, Then},
+        view::Plan,
+    },
+};
+
+/// How long a Share may wait for another object before its status says that it is stuck.
+const LIFTABLE: Duration = Duration::from_secs(601);
+
+/// Reconciles one AccountRegion.
+pub async fn reconcile(
+    region: Arc<Guarded<AccountRegion>>,
+    context: Arc<Context>,
+) -> Result<Action, WriteError> {
+    let Ok(region) = &region.0 else { return Ok(Action::await_change()) };
+    let Some(cell) = cell_of(region) else {
+        tracing::error!(
+            account_region = region.name_any(),
+            "its account or region cannot be read; nothing is done"
+        );
+        return Ok(Action::await_change());
+    };
+    if region.metadata.deletion_timestamp.is_some() {
+        context.forget_cell(&cell);
+        context.telemetry.forget(&cell);
+        context.writer.remove_finalizer(region, super::context::FINALIZER).await?;
+        return Ok(Action::await_change());
+    }
+    match gather(&context, &cell, region).await {
+        Rule::Governed(gathered) => pass(&context, &cell, region, &gathered).await,
+        Rule::Conflict(sets) => ungoverned::conflict(&context, &cell, region, &sets).await,
+        Rule::Unreadable(set) => ungoverned::unreadable(&context, region, &set).await,
+        Rule::Released => ungoverned::released(&context, &cell, region).await,
+    }
+}
+
+/// The line.
+async fn pass(
+    context: &Arc<Context>,
+    cell: &Cell,
+    region: &AccountRegion,
+    gathered: &Gathered,
+) -> Result<Action, WriteError> {
+    let start = Instant::now();
+    let memory = context.memory(cell);
+    let memory = &mut *memory.lock().await;
+
+    let desired = gathered.resolve();
+    let observed = Box::pin(observe(context, memory, gathered, &desired)).await;
+    let (plan, receipts) = match (&observed.reading, &observed.clients) {
+        (Reading::Complete { value, .. }, Some(clients)) => {
+            let plan = planned(memory, gathered, &desired, value);
+            let receipts = Box::pin(execute::execute(context, memory, gathered, clients, value, &plan)).await;
+            (plan, receipts)
+        }
+        _ => (Plan::default(), vec![]),
+    };
+    let pass = Pass { gathered, desired: &desired, observed: &observed, plan: &plan, receipts: &receipts };
+    let reported = report(context, memory, region, &pass).await;
+
+    let outcome = match (&observed.reading, &reported) {
+        (_, Err(_)) => PassOutcome::Failed,
+        (Reading::Unknown(_), _) => PassOutcome::Unknown,
+        _ if receipts.is_empty() => PassOutcome::Quiet,
+        _ => PassOutcome::Changed,
+    };
+    context.telemetry.pass(cell, outcome, start.elapsed());
+    reported?;
+    Ok(Action::requeue(again(memory, &pass)))
+}
+
+fn planned(memory: &CellMemory, gathered: &Gathered, desired: &Desired, listing: &Listing) -> Plan {
+    let unlisted = |id: &Arn| memory.unlisted_for_long(id);
+    let circumstances = Circumstances {
+        marks: gathered.marks(),
+        gate: &gathered.gate,
+        unlisted_for_long: &unlisted,
+        now: gathered.now,
+    };
+    plan(desired, listing, &circumstances)
+}
+
+/// When the cell is looked at next, whoever may wake it before.
+fn again(memory: &CellMemory, pass: &Pass<'_>) -> Duration {
+    let now = Instant::now();
+    let full = memory.next_full.map_or(Duration::from_secs(1), |next| next.saturating_duration_since(now));
+    let waits = [
+        Some(full),
+        pass.observed.again,
+        read_back(memory, pass, now),
+        next_end(pass.desired, pass.gathered.now),
+        pass.gathered.gate.settling.then_some(Duration::from_secs(5)),
+        has_refusals(pass.desired).then_some(LIFTABLE),
+    ];
+    let unknown = matches!(pass.observed.reading, Reading::Unknown(_));
+    let waits = waits.into_iter().enumerate().filter(|(index, _)| !unknown || *index == 1);
+    waits.filter_map(|(_, wait)| wait).min().unwrap_or(full).max(Duration::from_millis(100))
+}
+
+/// Soon after a write, and while AWS is still working on one.
+fn read_back(memory: &CellMemory, pass: &Pass<'_>, now: Instant) -> Option<Duration> {
+    let failed =
+        pass.receipts.iter().filter_map(Receipt::failure).any(|failure| failure.then != Then::PersonMustAct);
+    let unsent = pass
+        .receipts
+        .iter()
+        .any(|receipt| matches!(receipt.outcome, crate::plan::receipt::Outcome::NotSent(_)));
+    let Reading::Complete { value, .. } = &pass.observed.reading else { return None };
+    let busy = memory.is_converging(now) && converging(pass.desired, pass.plan, value).next().is_some();
+    let outstanding = memory.expectations.oldest().is_some();
+    let wrote = pass.receipts.iter().any(Receipt::is_done);
+    if failed || unsent {
+        return Some(memory.read_back_in(now).max(Duration::from_secs(2)));
+    }
+    (wrote || busy || outstanding).then(|| memory.read_back_in(now))
+}
+
+/// When the next `until` passes.
+fn next_end(desired: &Desired, now: Timestamp) -> Option<Duration> {
+    let ends = desired.shares.values().flat_map(|share| &share.targets).filter_map(|target| target.until);
+    let next = ends.filter(|end| *end > now).min()?;
+    let seconds = next.as_second().saturating_sub(now.as_second()).saturating_add(1);
+    Some(Duration::from_secs(u64::try_from(seconds).unwrap_or_default().min(86_400)))
+}
+
+fn has_refusals(desired: &Desired) -> bool {
+    let refused = |share: &crate::plan::desired::DesiredShare| {
+        share.targets.iter().any(|t| t.refusal.is_some())
+            || share.resources.values().any(|r| r.refusal.is_some())
+    };
+    desired.shares.values().any(refused)
+}

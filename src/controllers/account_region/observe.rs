@@ -1,0 +1,275 @@
+//! Step 3, observe: as little of AWS as the pass needs. A whole reading when one is due; the containers that the plan
+//! touches, or that we wrote to, when it is not; nothing at all when there is nothing to do.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use kube::ResourceExt;
+use tokio::time::Instant;
+
+use super::{gather::Gathered, memory::CellMemory};
+use crate::{
+    api::{Share, account_set::UndeclaredAction, annotations, duration},
+    aws::{
+        errors::{AwsError, Disposition, Replan},
+        session::{CellClients, SessionError},
+    },
+    controllers::context::Context,
+    mechanism::{
+        plan::{Circumstances, plan},
+        ram::{failure, observe},
+    },
+    model::{Arn, Digest, ShareKey},
+    plan::{
+        desired::Desired,
+        observed::{Listing, Reading, Unknown},
+        resolve::key_of,
+        view::Plan,
+    },
+};
+
+/// A Share may ask for a re-read once in so long.
+const ASKED_AT_MOST_EVERY: Duration = Duration::from_secs(10);
+/// How often a cell without Shares is read when undeclared shares are only reported.
+const IDLE_INTERVAL: Duration = Duration::from_secs(3600);
+
+/// What a pass saw.
+pub struct Observed {
+    /// The cell, with our own writes laid over it.
+    pub reading: Reading<Listing>,
+    /// The clients to write with.
+    pub clients: Option<std::sync::Arc<CellClients>>,
+    /// A whole reading was made in this pass.
+    pub full: bool,
+    /// The Shares whose request for a re-read was answered, and what they asked with.
+    pub handled: Vec<(ShareKey, String)>,
+    /// When to try again, if it failed; when a request may be answered, if one was put off.
+    pub again: Option<Duration>,
+}
+
+/// Observes a cell for a pass.
+pub async fn observe(
+    context: &Context,
+    memory: &mut CellMemory,
+    gathered: &Gathered,
+    desired: &Desired,
+) -> Observed {
+    let now = Instant::now();
+    let (asked, put_off) = requests(memory, gathered, now);
+    let need = need(memory, gathered, desired, &asked, now);
+    let mut observed = Observed {
+        reading: Reading::Unknown(never_read()),
+        clients: None,
+        full: false,
+        handled: vec![],
+        again: put_off,
+    };
+    let clients = match context.sessions.cell(&gathered.cell, &Context::access(&gathered.set)).await {
+        Ok(clients) => clients,
+        Err(error) => return failed(memory, observed, gathered, unreachable(&error)),
+    };
+    match read(context, memory, gathered, &clients, need).await {
+        Ok(full) => {
+            observed.full = full;
+            observed.handled = asked.into_iter().map(|(key, text, _)| (key, text)).collect();
+            for (key, _) in &observed.handled {
+                memory.asked.insert(key.clone(), now);
+            }
+            let (value, at) = (memory.overlaid().unwrap_or_default(), memory.read_at.unwrap_or(gathered.now));
+            observed.reading = Reading::Complete { value, at };
+            observed.clients = Some(clients);
+            observed
+        }
+        Err(error) => {
+            let again = error.disposition.again_after();
+            failed(memory, observed, gathered, (failure::unknown(&error), again))
+        }
+    }
+}
+
+fn never_read() -> Unknown {
+    Unknown { reason: crate::api::Reason::Waiting.as_str(), message: "AWS was not read yet".to_owned() }
+}
+
+fn unreachable(error: &SessionError) -> (Unknown, Option<Duration>) {
+    match error {
+        SessionError::Identity(error) => (failure::unknown(error), error.disposition.again_after()),
+        SessionError::CredentialsMismatch { .. } => {
+            let reason = crate::api::Reason::CredentialsMismatch.as_str();
+            (Unknown { reason, message: error.to_string() }, Some(Duration::from_secs(300)))
+        }
+    }
+}
+
+fn failed(
+    memory: &mut CellMemory,
+    observed: Observed,
+    gathered: &Gathered,
+    why: (Unknown, Option<Duration>),
+) -> Observed {
+    let (unknown, again) = why;
+    let since = memory.unknown.as_ref().map_or(gathered.now, |(_, since)| *since);
+    memory.unknown = Some((unknown.clone(), since));
+    // Whatever was to be read is read whole once AWS answers again.
+    memory.next_full = None;
+    let again = Some(again.unwrap_or(Duration::from_secs(60)));
+    Observed { reading: Reading::Unknown(unknown), again, ..observed }
+}
+
+/// What a pass has to read.
+enum Need {
+    Everything,
+    These(BTreeSet<Arn>),
+    Nothing,
+}
+
+fn need(
+    memory: &CellMemory,
+    gathered: &Gathered,
+    desired: &Desired,
+    asked: &[(ShareKey, String, BTreeSet<Arn>)],
+    now: Instant,
+) -> Need {
+    let due = memory.next_full.is_none_or(|next| now >= next);
+    let Some(held) = memory.overlaid().filter(|_| !due) else { return Need::Everything };
+    let draft = draft(memory, gathered, desired, &held);
+    let mut these = draft.touched();
+    these.extend(memory.expectations.containers());
+    these.extend(asked.iter().flat_map(|(_, _, containers)| containers).cloned());
+    if memory.is_converging(now) {
+        these.extend(converging(desired, &draft, &held));
+    }
+    if these.is_empty() {
+        return Need::Nothing;
+    }
+    let whole = observe::calls_for_everything(&held);
+    if observe::calls_for_these(these.len()) < whole { Need::These(these) } else { Need::Everything }
+}
+
+/// The plan on what is held: what it would touch is read before anything is done.
+fn draft(memory: &CellMemory, gathered: &Gathered, desired: &Desired, held: &Listing) -> Plan {
+    let unlisted = |id: &Arn| memory.unlisted_for_long(id);
+    let circumstances = Circumstances {
+        marks: gathered.marks(),
+        gate: &gathered.gate,
+        unlisted_for_long: &unlisted,
+        now: gathered.now,
+    };
+    plan(desired, held, &circumstances)
+}
+
+/// The containers in which AWS is still working on something that we wait for. Invitations are not waited for.
+pub fn converging<'a>(
+    desired: &'a Desired,
+    plan: &'a Plan,
+    listing: &'a Listing,
+) -> impl Iterator<Item = Arn> + use<'a> {
+    use crate::plan::observed::AssociationState::{Associating, Disassociating};
+    let sides = plan.shares.iter().flat_map(|(key, sides)| sides.values().map(move |view| (key, view)));
+    sides.filter_map(move |(key, view)| {
+        let container = listing.containers.get(view.container.as_ref()?)?;
+        desired.shares.get(key)?;
+        let principals = container.principals.values();
+        let resources = container.resources.values();
+        let busy = principals.chain(resources).any(|row| match row.state {
+            Associating => !row.external,
+            Disassociating => true,
+            _ => false,
+        });
+        (busy || !view.waits.is_empty() || !container.state.is_writable() && container.state.is_live())
+            .then(|| container.id.clone())
+    })
+}
+
+async fn read(
+    context: &Context,
+    memory: &mut CellMemory,
+    gathered: &Gathered,
+    clients: &CellClients,
+    need: Need,
+) -> Result<bool, AwsError> {
+    match need {
+        Need::Nothing => Ok(false),
+        Need::These(these) => {
+            let arns: Vec<Arn> = these.into_iter().collect();
+            let at = context.now();
+            match observe::these(clients, &arns).await {
+                Ok(read) => {
+                    memory.keep_some(read, at);
+                    Ok(false)
+                }
+                // One of them is gone, or not there yet: only a whole reading can tell which.
+                Err(error) if error.disposition == Disposition::Replan(Replan::UnknownResource) => {
+                    everything(context, memory, gathered, clients).await
+                }
+                Err(error) => Err(error),
+            }
+        }
+        Need::Everything => everything(context, memory, gathered, clients).await,
+    }
+}
+
+async fn everything(
+    context: &Context,
+    memory: &mut CellMemory,
+    gathered: &Gathered,
+    clients: &CellClients,
+) -> Result<bool, AwsError> {
+    let at = context.now();
+    let listing = observe::everything(clients).await?;
+    let recorded = gathered.shares().flat_map(|(share, _)| recorded(share)).collect::<Vec<_>>();
+    let missing: Vec<Arn> = recorded.into_iter().filter(|id| !listing.containers.contains_key(id)).collect();
+    memory.keep_full(listing, at, Instant::now() + interval(gathered));
+    missing.iter().for_each(|id| memory.missed(id, at));
+    Ok(true)
+}
+
+fn recorded(share: &Share) -> Vec<Arn> {
+    let containers = share.status.iter().flat_map(|status| &status.containers);
+    containers.filter_map(|container| container.id.as_ref()?.parse().ok()).collect()
+}
+
+/// `spec.interval`, spread by a tenth either way so that cells do not march in step.
+fn interval(gathered: &Gathered) -> Duration {
+    let idle = gathered.shares.is_empty() && gathered.set.spec.undeclared.action == UndeclaredAction::Report;
+    let base = duration::parse(&gathered.set.spec.interval).unwrap_or(Duration::from_secs(600));
+    spread(if idle { IDLE_INTERVAL.max(base) } else { base }, &gathered.cell.to_string())
+}
+
+/// A duration spread by a tenth either way, by name.
+pub fn spread(base: Duration, name: &str) -> Duration {
+    let digest = Digest::of([name]);
+    let share = u32::from_str_radix(digest.as_str().get(..2).unwrap_or("80"), 16).unwrap_or(128);
+    base * (900 + share * 200 / 255) / 1000
+}
+
+/// The Shares that ask for a re-read of their containers and may have it now; and when the next may, if one was put off.
+fn requests(
+    memory: &CellMemory,
+    gathered: &Gathered,
+    now: Instant,
+) -> (Vec<(ShareKey, String, BTreeSet<Arn>)>, Option<Duration>) {
+    let mut granted = vec![];
+    let mut put_off: Option<Duration> = None;
+    for (share, _) in gathered.shares() {
+        let Some(text) = unanswered(share) else { continue };
+        let key = key_of(share);
+        let wait = memory
+            .asked
+            .get(&key)
+            .map(|last| ASKED_AT_MOST_EVERY.saturating_sub(now.saturating_duration_since(*last)));
+        match wait.filter(|wait| !wait.is_zero()) {
+            Some(wait) => put_off = Some(put_off.map_or(wait, |known| known.min(wait))),
+            None => granted.push((key, text, recorded(share).into_iter().collect())),
+        }
+    }
+    (granted, put_off)
+}
+
+fn unanswered(share: &Share) -> Option<String> {
+    let annotations = share.annotations();
+    let asked = annotations
+        .get(annotations::REQUESTED_AT)
+        .or_else(|| annotations.get(annotations::FLUX_REQUESTED_AT))?;
+    let handled = share.status.as_ref().and_then(|status| status.last_handled_reconcile_at.as_ref());
+    (handled != Some(asked)).then(|| asked.clone())
+}

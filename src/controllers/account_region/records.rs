@@ -1,0 +1,275 @@
+//! One UndeclaredShare for each container that nobody declared and that is to be shown, and for each that was released.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::{ResourceExt, api::ObjectMeta};
+
+use super::report::{Pass, changed};
+use crate::{
+    api::{
+        AccountSet, Reason, UndeclaredShare,
+        account_set::{IgnoreRule, UndeclaredObjects},
+        conditions::{self, READY, Status},
+        formats::STATUS_LIST_MAX,
+        undeclared_share::{
+            Origin, UndeclaredCounts, UndeclaredPrincipal, UndeclaredShareSpec, UndeclaredShareStatus, Why,
+        },
+    },
+    controllers::context::Context,
+    kube::{watched::readable, write::WriteError},
+    model::{Cell, Digest, Timestamp},
+    plan::{
+        desired::DesiredShare,
+        observed::{Container, Listing},
+        policy::matches,
+        undeclared::Undeclared,
+    },
+};
+
+/// The most objects a cell; the rest are counts.
+const MOST: usize = 200;
+
+/// Makes, updates and deletes the records of a cell. Only a whole reading shows that something is gone.
+pub(super) async fn keep(
+    context: &Arc<Context>,
+    pass: &Pass<'_>,
+    listing: &Listing,
+) -> Result<(), WriteError> {
+    let cell = &pass.gathered.cell;
+    let all = context.stores.undeclared.all();
+    let here = |record: &&UndeclaredShare| is_of(record, cell);
+    let existing: BTreeMap<String, &UndeclaredShare> =
+        readable(&all).filter(here).map(|r| (r.name_any(), r)).collect();
+    let shown: BTreeMap<String, &Undeclared> =
+        shown(pass).into_iter().map(|u| (name(cell, &u.container), u)).collect();
+    for (name, undeclared) in &shown {
+        show(
+            context,
+            cell,
+            name,
+            undeclared,
+            existing.get(name).copied(),
+            pass.gathered.now,
+            pass.observed.full,
+        )
+        .await?;
+    }
+    let gone = existing.into_iter().filter(|(name, record)| {
+        let id = record.status.as_ref().map(|status| status.id.clone()).unwrap_or_default();
+        let live = listing.live().any(|container| container.id.as_str() == id);
+        !shown.contains_key(name)
+            && (pass.observed.full || !live)
+            && record.metadata.deletion_timestamp.is_none()
+    });
+    for (_, record) in gone {
+        context.writer.delete(record).await?;
+    }
+    Ok(())
+}
+
+fn is_of(record: &UndeclaredShare, cell: &Cell) -> bool {
+    record.name_any().starts_with(&format!("{cell}."))
+}
+
+/// Which are shown as objects: outside first, then by ARN.
+fn shown<'p>(pass: &'p Pass<'_>) -> Vec<&'p Undeclared> {
+    let all = pass.gathered.set.spec.undeclared.objects == UndeclaredObjects::All;
+    let wanted = |u: &&Undeclared| {
+        u.why == Why::Released || ((all || u.is_external()) && !is_ignored(&pass.gathered.set, u))
+    };
+    let mut shown: Vec<&Undeclared> = pass.plan.undeclared.iter().filter(wanted).collect();
+    shown.sort_by_key(|u| (u.why != Why::Released, !u.is_external(), u.container.id.clone()));
+    shown.truncate(MOST);
+    shown
+}
+
+/// A rule by name or tags hides nothing that lets somebody outside in: whoever shares can name and tag as he likes.
+fn is_ignored(set: &AccountSet, undeclared: &Undeclared) -> bool {
+    let container = &undeclared.container;
+    let exact = |rule: &IgnoreRule| rule.arn.as_deref() == Some(container.id.as_str());
+    let loose = |rule: &IgnoreRule| {
+        let by_name = rule.name.as_ref().is_some_and(|pattern| matches(pattern, &container.name));
+        let by_tags = rule.tags.as_ref().is_some_and(|tags| {
+            !tags.is_empty() && tags.iter().all(|(k, v)| container.tags.get(k) == Some(&v.0))
+        });
+        by_name || by_tags
+    };
+    set.spec.undeclared.ignore.iter().any(|rule| exact(rule) || (!undeclared.is_external() && loose(rule)))
+}
+
+/// The name of a container's record.
+pub(super) fn name(cell: &Cell, container: &Container) -> String {
+    format!("{cell}.{}", Digest::of([container.id.as_str()]))
+}
+
+async fn show(
+    context: &Arc<Context>,
+    cell: &Cell,
+    name: &str,
+    undeclared: &Undeclared,
+    existing: Option<&UndeclaredShare>,
+    now: Timestamp,
+    full: bool,
+) -> Result<(), WriteError> {
+    let before = existing.and_then(|record| record.status.clone()).unwrap_or_default();
+    let after = status(cell, undeclared, &before, existing, now, full);
+    if existing.is_some() && !changed(&before, &after) {
+        return Ok(());
+    }
+    write(context, name, existing, &before, &after).await
+}
+
+async fn write(
+    context: &Arc<Context>,
+    name: &str,
+    existing: Option<&UndeclaredShare>,
+    before: &UndeclaredShareStatus,
+    after: &UndeclaredShareStatus,
+) -> Result<(), WriteError> {
+    let made = UndeclaredShare {
+        metadata: ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() },
+        spec: UndeclaredShareSpec::default(),
+        status: None,
+    };
+    if existing.is_none() {
+        context.writer.create(&made).await?;
+    }
+    context.writer.status(existing.unwrap_or(&made), before, after).await
+}
+
+fn status(
+    cell: &Cell,
+    undeclared: &Undeclared,
+    before: &UndeclaredShareStatus,
+    existing: Option<&UndeclaredShare>,
+    now: Timestamp,
+    full: bool,
+) -> UndeclaredShareStatus {
+    let container = &undeclared.container;
+    let mut principals = principals(container, before);
+    let resources: Vec<String> = container
+        .resources
+        .iter()
+        .filter(|(_, row)| row.state.may_grant())
+        .map(|(arn, _)| arn.clone())
+        .collect();
+    let counts = UndeclaredCounts { resources: count(resources.len()), principals: count(principals.len()) };
+    let external = count(principals.iter().filter(|p| p.external).count());
+    principals.truncate(STATUS_LIST_MAX);
+    // The first complete reading shows it, the second confirms it: those are the times of two readings, not of now.
+    let first_seen = before.first_seen.clone().unwrap_or(Time(now));
+    let confirmed =
+        before.confirmed_at.clone().or_else(|| (full && before.first_seen.is_some()).then_some(Time(now)));
+    let mut status = UndeclaredShareStatus {
+        observed_generation: existing.and_then(|record| record.metadata.generation),
+        conditions: before.conditions.clone(),
+        account: cell.account.to_string(),
+        region: cell.region.to_string(),
+        mechanism: "ram".to_owned(),
+        id: container.id.to_string(),
+        name: Some(container.name.clone()),
+        why: undeclared.why,
+        origin: before.origin.clone().or_else(|| origin(undeclared)),
+        resources: resources.into_iter().take(STATUS_LIST_MAX).collect(),
+        principals,
+        counts: Some(counts),
+        external,
+        public: false,
+        first_seen: Some(first_seen),
+        confirmed_at: confirmed,
+        evidence: Some(undeclared.evidence().to_string()),
+        message: Some(message(undeclared, external)),
+        ..before.clone()
+    };
+    let text = status.message.clone().unwrap_or_default();
+    conditions::set(
+        &mut status.conditions,
+        READY,
+        Status::True,
+        Reason::Resolved,
+        &text,
+        status.observed_generation,
+        now,
+    );
+    status
+}
+
+fn count(n: usize) -> i32 {
+    i32::try_from(n).unwrap_or(i32::MAX)
+}
+
+/// Outside first. The end of what was released is kept from its record.
+fn principals(container: &Container, before: &UndeclaredShareStatus) -> Vec<UndeclaredPrincipal> {
+    let live = container.principals.iter().filter(|(_, row)| row.state.may_grant());
+    let mut principals: Vec<UndeclaredPrincipal> = live
+        .map(|(principal, row)| {
+            let id = principal.to_string();
+            let until =
+                before.principals.iter().find(|known| known.id == id).and_then(|known| known.until.clone());
+            UndeclaredPrincipal { id, external: row.external, until }
+        })
+        .collect();
+    principals.sort_by(|a, b| (!a.external, &a.id).cmp(&(!b.external, &b.id)));
+    principals
+}
+
+fn origin(undeclared: &Undeclared) -> Option<Origin> {
+    let share = undeclared.origin.as_ref()?;
+    let uid = undeclared.container.mark().map(|mark| mark.uid).filter(|uid| !uid.is_empty());
+    Some(Origin { namespace: share.namespace.clone(), name: share.name.clone(), uid })
+}
+
+fn message(undeclared: &Undeclared, external: i32) -> String {
+    let who = match (external, undeclared.container.principals.len()) {
+        (0, inside) => format!("shared with {inside} principals, none outside the organization"),
+        (outside, _) => format!("shared with {outside} principals outside the organization"),
+    };
+    let why = match undeclared.why {
+        Why::Foreign => "no Share declares it and it carries no mark of ours",
+        Why::Orphaned => "it carries our mark, but no Share declares it",
+        Why::OtherInstallation => "it belongs to another installation and is left alone",
+        Why::ServiceManaged => "an AWS service manages it and it is left alone",
+        Why::Released => "its Share was let go and its grants stay",
+    };
+    format!("{}: {why}; {who}", undeclared.container.name)
+}
+
+/// Puts the containers of a Share that is let go on record, with the ends of its outside targets.
+pub(super) async fn release(
+    context: &Arc<Context>,
+    pass: &Pass<'_>,
+    desired: &DesiredShare,
+    listing: Option<&Listing>,
+) -> Result<(), WriteError> {
+    let cell = &pass.gathered.cell;
+    let views = pass.plan.shares.get(&desired.key).into_iter().flat_map(BTreeMap::values);
+    let containers =
+        views.filter(|view| !view.lost).filter_map(|view| listing?.containers.get(view.container.as_ref()?));
+    for container in containers.filter(|container| container.state.is_live()) {
+        let name = name(cell, container);
+        let existing = context.stores.undeclared.get(None, &name);
+        let existing = existing.as_ref().and_then(|record| record.0.as_ref().ok());
+        let ends = desired.targets.iter().filter_map(|target| {
+            let id = target.principal.as_ref()?.to_string();
+            Some(UndeclaredPrincipal { id, external: true, until: Some(Time(target.until?)) })
+        });
+        let before = UndeclaredShareStatus {
+            principals: ends.collect(),
+            origin: Some(Origin {
+                namespace: desired.key.namespace.clone(),
+                name: desired.key.name.clone(),
+                uid: Some(desired.uid.clone()),
+            }),
+            ..existing.and_then(|record| record.status.clone()).unwrap_or_default()
+        };
+        let undeclared = Undeclared {
+            container: container.clone(),
+            why: Why::Released,
+            origin: Some(desired.key.clone()),
+        };
+        let after = status(cell, &undeclared, &before, existing, pass.gathered.now, false);
+        write(context, &name, existing, &before, &after).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,269 @@
+//! Step 6, report: statuses, finalizers, records of what nobody declared, events and figures. Nothing is written that
+//! is so already.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use futures::{StreamExt, stream};
+use kube::Resource;
+
+use super::{gather::Gathered, memory::CellMemory, observe::Observed, records, status};
+use crate::{
+    api::{
+        AccountRegion, Reason, Share,
+        conditions::{self, READY},
+        share_status::{DriftAction, ShareStatus},
+    },
+    controllers::{
+        context::{Context, FINALIZER},
+        telemetry::{CellFigures, Weight},
+    },
+    kube::write::WriteError,
+    model::{Arn, Side},
+    plan::{
+        desired::{Desired, DesiredShare, Fate},
+        observed::{Container, Listing, Reading, Unknown},
+        receipt::Receipt,
+        report::{ShareReport, share_status},
+        resolve::key_of,
+        view::Plan,
+    },
+};
+
+/// Statuses of one cell that are written at once.
+const AT_ONCE: usize = 16;
+/// How long AWS may be out of reach before Shares say that nothing is known, in seconds.
+const UNKNOWN_AFTER: i64 = 600;
+
+/// All that a pass has to report.
+pub struct Pass<'a> {
+    /// What was gathered.
+    pub gathered: &'a Gathered,
+    /// What should be.
+    pub desired: &'a Desired,
+    /// What was observed.
+    pub observed: &'a Observed,
+    /// What is to be done.
+    pub plan: &'a Plan,
+    /// What came of it.
+    pub receipts: &'a [Receipt],
+}
+
+/// Reports a pass. What could not be written is tried again by the next one.
+pub async fn report(
+    context: &Arc<Context>,
+    memory: &CellMemory,
+    region: &AccountRegion,
+    pass: &Pass<'_>,
+) -> Result<(), WriteError> {
+    let listing = match &pass.observed.reading {
+        Reading::Complete { .. } => memory.overlaid(),
+        Reading::Unknown(_) => None,
+    };
+    let statuses = statuses(memory, pass, listing.as_ref());
+    let writes = statuses.iter().map(|(share, desired, status)| {
+        share_outcome(context, memory, pass, listing.as_ref(), share, desired, status)
+    });
+    let written: Vec<Result<(), WriteError>> = stream::iter(writes).buffer_unordered(AT_ONCE).collect().await;
+    let mut first_error = written.into_iter().find_map(Result::err);
+    if let Some(listing) = &listing {
+        let kept = records::keep(context, pass, listing).await;
+        first_error = first_error.or(kept.err());
+    }
+    let after = status::region_status(region, memory, pass, statuses.iter().map(|(_, _, status)| status));
+    let before = region.status.clone().unwrap_or_default();
+    if changed(&before, &after) {
+        let written = context.writer.status(region, &before, &after).await;
+        first_error = first_error.or(written.err());
+    }
+    context.telemetry.figures(&pass.gathered.cell, &figures(memory, pass, &statuses));
+    first_error.map_or(Ok(()), Err)
+}
+
+type ShareResult<'a> = (&'a Share, &'a DesiredShare, ShareStatus);
+
+fn statuses<'a>(memory: &CellMemory, pass: &'a Pass<'_>, listing: Option<&Listing>) -> Vec<ShareResult<'a>> {
+    let name = pass.gathered.cell.to_string();
+    let unknown = unknown(memory, pass);
+    pass.gathered
+        .shares()
+        .filter_map(|(share, _)| {
+            let desired = pass.desired.shares.get(&key_of(share))?;
+            let containers = containers(pass.plan, desired, listing);
+            let receipts: Vec<&Receipt> = pass.receipts.iter().filter(|r| r.share == desired.key).collect();
+            let handled = pass
+                .observed
+                .handled
+                .iter()
+                .find(|(key, _)| *key == desired.key)
+                .map(|(_, text)| text.as_str());
+            let pin = pass.gathered.account_pin(share);
+            let made = |r: &&Receipt| r.is_done();
+            let awaiting = receipts.iter().any(made)
+                || ids(pass.plan, desired).any(|id| memory.expectations.concern(&id));
+            let unknown = unknown.as_ref().filter(|_| listing.is_none());
+            // While AWS is briefly out of reach, a Share that is as it was says what was last read.
+            if listing.is_none() && unknown.is_none() {
+                return None;
+            }
+            let status = share_status(&ShareReport {
+                share,
+                desired,
+                plan: pass.plan,
+                containers: &containers,
+                receipts: &receipts,
+                awaiting,
+                unknown,
+                passive: pass.gathered.gate.is_passive(desired.switches),
+                account_pin: pin.as_ref(),
+                account_region: &name,
+                handled,
+                now: pass.gathered.now,
+            });
+            Some((share, desired, if unknown.is_some() { only_conditions(share, status) } else { status }))
+        })
+        .collect()
+}
+
+/// What is said of Shares while AWS is out of reach: at once where something waits to be done, later for all.
+fn unknown(memory: &CellMemory, pass: &Pass<'_>) -> Option<Unknown> {
+    let (unknown, since) = memory.unknown.as_ref()?;
+    let lasts = pass.gathered.now.as_second() - since.as_second();
+    let first = memory.read_at.is_none();
+    let message = format!("nothing is known of {} since {since}: {}", pass.gathered.cell, unknown.message);
+    (first || lasts >= UNKNOWN_AFTER).then(|| Unknown { reason: unknown.reason, message })
+}
+
+/// While nothing is known, what was known of entries and containers stays as it was.
+fn only_conditions(share: &Share, status: ShareStatus) -> ShareStatus {
+    let before = share.status.clone().unwrap_or_default();
+    ShareStatus { conditions: status.conditions, observed_generation: status.observed_generation, ..before }
+}
+
+fn ids(plan: &Plan, desired: &DesiredShare) -> impl Iterator<Item = Arn> {
+    let views = plan.shares.get(&desired.key).into_iter().flat_map(BTreeMap::values);
+    views.filter_map(|view| view.container.clone()).collect::<Vec<_>>().into_iter()
+}
+
+fn containers<'l>(
+    plan: &Plan,
+    desired: &DesiredShare,
+    listing: Option<&'l Listing>,
+) -> BTreeMap<Side, &'l Container> {
+    let views = plan.shares.get(&desired.key).into_iter().flatten();
+    views
+        .filter_map(|(side, view)| {
+            let container = listing?.containers.get(view.container.as_ref()?)?;
+            (!view.lost).then_some((*side, container))
+        })
+        .collect()
+}
+
+async fn share_outcome(
+    context: &Arc<Context>,
+    memory: &CellMemory,
+    pass: &Pass<'_>,
+    listing: Option<&Listing>,
+    share: &Share,
+    desired: &DesiredShare,
+    status: &ShareStatus,
+) -> Result<(), WriteError> {
+    if share.metadata.deletion_timestamp.is_some()
+        && listing.is_some()
+        && has_left(memory, pass.plan, desired)
+    {
+        if desired.fate == Fate::Release {
+            records::release(context, pass, desired, listing).await?;
+        }
+        return context.writer.remove_finalizer(share, FINALIZER).await;
+    }
+    let before = share.status.clone().unwrap_or_default();
+    if changed(&before, status) {
+        context.writer.status(share, &before, status).await?;
+        tell(context, share, &before, status);
+    }
+    Ok(())
+}
+
+/// Whether nothing of a Share that is being deleted is left to do: revoked and read back, or to be released.
+fn has_left(memory: &CellMemory, plan: &Plan, desired: &DesiredShare) -> bool {
+    let views = plan.shares.get(&desired.key);
+    let gone = views.is_none_or(|views| {
+        views.values().all(|view| view.lost || (view.container.is_none() && view.is_settled()))
+    });
+    let awaited = desired
+        .ledger
+        .values()
+        .filter_map(|entry| entry.id.as_ref())
+        .any(|id| memory.expectations.concern(id));
+    match desired.fate {
+        Fate::Keep | Fate::Undecided => false,
+        Fate::Release => true,
+        Fate::Revoke => gone && !awaited,
+    }
+}
+
+/// Whether two statuses differ in anything but the times of conditions.
+pub fn changed<S: serde::Serialize>(before: &S, after: &S) -> bool {
+    let comparable = |status: &S| {
+        let mut value = serde_json::to_value(status).unwrap_or_default();
+        for condition in
+            value.get_mut("conditions").and_then(serde_json::Value::as_array_mut).into_iter().flatten()
+        {
+            if let Some(fields) = condition.as_object_mut() {
+                fields.remove("lastTransitionTime");
+            }
+        }
+        value
+    };
+    comparable(before) != comparable(after)
+}
+
+/// Events: what became of Ready, and each new line of drift once.
+fn tell(context: &Arc<Context>, share: &Share, before: &ShareStatus, after: &ShareStatus) {
+    let about = || share.object_ref(&());
+    let line = |status: &ShareStatus| {
+        conditions::find(&status.conditions, READY).map(|c| (c.status.clone(), c.reason.clone()))
+    };
+    if line(before) != line(after)
+        && let Some(ready) = conditions::find(&after.conditions, READY)
+    {
+        let reason = Reason::parse(&ready.reason).unwrap_or(Reason::Converging);
+        let weight = if conditions::is_true(&after.conditions, conditions::STALLED) {
+            Weight::Warning
+        } else {
+            Weight::Normal
+        };
+        context.telemetry.event(about(), weight, reason, ready.message.clone());
+    }
+    let new = after
+        .drift
+        .iter()
+        .filter(|line| !before.drift.iter().any(|old| old.what == line.what && old.since == line.since));
+    for line in new {
+        context.telemetry.drift(&line.what);
+        let text = |value: &Option<String>| value.clone().unwrap_or_default();
+        let note =
+            format!("{}: want {}, have {}; {:?}", line.what, text(&line.want), text(&line.have), line.action);
+        let reason = match line.action {
+            DriftAction::Corrected => Reason::DriftCorrected,
+            DriftAction::Held => Reason::DriftHeld,
+            DriftAction::Reported => Reason::DriftReported,
+        };
+        context.telemetry.event(about(), Weight::Warning, reason, note);
+    }
+}
+
+fn figures(memory: &CellMemory, pass: &Pass<'_>, statuses: &[ShareResult<'_>]) -> CellFigures {
+    let external = pass.plan.undeclared.iter().filter(|u| u.is_external()).count();
+    let count = |type_: &str| {
+        statuses.iter().filter(|(_, _, status)| conditions::is_true(&status.conditions, type_)).count()
+    };
+    CellFigures {
+        shares: pass.gathered.shares.len(),
+        ready: count(READY),
+        drifting: count(conditions::DRIFTED),
+        undeclared_external: external,
+        undeclared_inside: pass.plan.undeclared.len() - external,
+        observed_at: memory.read_at,
+    }
+}

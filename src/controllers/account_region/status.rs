@@ -1,0 +1,114 @@
+//! The status of an AccountRegion, as a function of the pass.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use super::{memory::CellMemory, report::Pass};
+use crate::{
+    api::{
+        AccountRegion, Reason,
+        account_region::{AccountRegionStatus, CellCounts, Listing, MechanismState},
+        conditions::{self, HALTED, OBSERVED, READY, RECONCILING, STALLED, Status},
+        share_status::ShareStatus,
+    },
+    model::Timestamp,
+    plan::govern::name_of,
+};
+
+/// The status as it should stand.
+pub(super) fn region_status<'s>(
+    region: &AccountRegion,
+    memory: &CellMemory,
+    pass: &Pass<'_>,
+    shares: impl Iterator<Item = &'s ShareStatus>,
+) -> AccountRegionStatus {
+    let before = region.status.clone().unwrap_or_default();
+    let gathered = pass.gathered;
+    let now = gathered.now;
+    let generation = region.metadata.generation;
+    let mut status = AccountRegionStatus {
+        observed_generation: generation,
+        conditions: before.conditions.clone(),
+        account_name: gathered.account_name().map(str::to_owned).or(before.account_name),
+        organizational_unit: gathered.unit_path().or(before.organizational_unit),
+        account_set: Some(name_of(&gathered.set)),
+        released: None,
+        access: gathered.set.spec.access.clone(),
+        mechanisms: vec![mechanism(memory, before.mechanisms.first())],
+        counts: if memory.unknown.is_some() { before.counts } else { Some(counts(pass, shares)) },
+        ..before
+    };
+    write_observed(&mut status, memory, generation, now);
+    let halted = gathered.gate.halted.as_ref();
+    let reason = if halted.is_some() { Reason::Halted } else { Reason::NotHalted };
+    let message = halted.map_or("writing to AWS is not halted", String::as_str);
+    conditions::set(
+        &mut status.conditions,
+        HALTED,
+        halted.is_some().into(),
+        reason,
+        message,
+        generation,
+        now,
+    );
+    status
+}
+
+fn write_observed(
+    status: &mut AccountRegionStatus,
+    memory: &CellMemory,
+    generation: Option<i64>,
+    now: Timestamp,
+) {
+    let (known, reason, message) = match &memory.unknown {
+        None => (Status::True, Reason::Complete, "the last whole reading was complete".to_owned()),
+        Some((unknown, since)) => {
+            let reason = Reason::parse(unknown.reason).unwrap_or(Reason::Unavailable);
+            (
+                Status::Unknown,
+                reason,
+                format!("nothing is known since {since}, and nothing is changed: {}", unknown.message),
+            )
+        }
+    };
+    conditions::set(&mut status.conditions, OBSERVED, known, reason, &message, generation, now);
+    conditions::set(&mut status.conditions, READY, known, reason, &message, generation, now);
+    conditions::remove(&mut status.conditions, STALLED);
+    if known == Status::True {
+        conditions::remove(&mut status.conditions, RECONCILING);
+    } else {
+        conditions::set(&mut status.conditions, RECONCILING, Status::True, reason, &message, generation, now);
+    }
+}
+
+fn mechanism(memory: &CellMemory, before: Option<&MechanismState>) -> MechanismState {
+    let unknown = memory.unknown.as_ref();
+    let live = memory.listing.as_ref().map(|listing| listing.live().count());
+    let containers =
+        live.and_then(|n| i32::try_from(n).ok()).or(before.map(|b| b.containers)).unwrap_or_default();
+    MechanismState {
+        name: "ram".to_owned(),
+        listing: if unknown.is_none() { Listing::Complete } else { Listing::Unknown },
+        reason: unknown.map(|(unknown, _)| unknown.reason.to_owned()),
+        message: unknown.map(|(unknown, _)| unknown.message.clone()),
+        unknown_since: unknown.map(|(_, since)| Time(*since)),
+        containers,
+    }
+}
+
+fn counts<'s>(pass: &Pass<'_>, shares: impl Iterator<Item = &'s ShareStatus>) -> CellCounts {
+    let count = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
+    let views = || pass.plan.shares.values().flat_map(std::collections::BTreeMap::values);
+    let (mut drifting, mut external) = (0, 0);
+    for status in shares {
+        drifting += i32::from(conditions::is_true(&status.conditions, conditions::DRIFTED));
+        external += status.counts.as_ref().map_or(0, |counts| counts.external);
+    }
+    CellCounts {
+        shares: count(pass.gathered.shares.len()),
+        declared: count(views().filter(|view| view.container.is_some() && !view.lost).count()),
+        undeclared: count(pass.plan.undeclared.len()),
+        drifting,
+        held: count(views().map(|view| view.held.len()).sum()),
+        external,
+    }
+}

@@ -1,0 +1,361 @@
+//! What the controllers of one term of leadership share: stores, sessions, trees, memories, triggers.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    time::Duration,
+};
+
+use crate::{
+    api::{
+        AccountRegion, AccountSet, INSTALLATION, Installation, Organization, Share, SharingPolicy,
+        UndeclaredShare, account_set, annotations,
+    },
+    aws::{
+        clock::Clock,
+        fence::{self, Fence, Refusal},
+        session::Sessions,
+    },
+    controllers::{account_region::memory::CellMemory, telemetry::Telemetry, triggers::Triggers},
+    kube::{
+        lease::LeaseFence,
+        watched::{Guarded, Watched, readable},
+        write::Writer,
+    },
+    model::{AccountId, Cell, Region, ShareKey, Timestamp},
+    org::Tree,
+    plan::{
+        govern::{Governor, Selection, govern, name_of, select},
+        names,
+    },
+};
+
+/// The finalizer on every object of ours that stands for something in AWS.
+pub const FINALIZER: &str = "sharekeeper.dev/in-aws";
+
+/// The stores of all kinds.
+#[derive(Clone)]
+#[expect(missing_docs, reason = "one store a kind, named as the kind")]
+pub struct Stores {
+    pub installations: Watched<Installation>,
+    pub organizations: Watched<Organization>,
+    pub sets: Watched<AccountSet>,
+    pub regions: Watched<AccountRegion>,
+    pub policies: Watched<SharingPolicy>,
+    pub shares: Watched<Share>,
+    pub undeclared: Watched<UndeclaredShare>,
+}
+
+impl Stores {
+    /// Waits until the first listing of every kind is whole: before that nothing is known.
+    pub async fn synced(&self) -> bool {
+        self.installations.synced().await
+            && self.organizations.synced().await
+            && self.sets.synced().await
+            && self.regions.synced().await
+            && self.policies.synced().await
+            && self.shares.synced().await
+            && self.undeclared.synced().await
+    }
+}
+
+/// What was last read of an organization.
+#[derive(Clone, Debug)]
+pub struct OrganizationState {
+    /// Its last complete tree.
+    pub tree: Arc<Tree>,
+    /// Whether RAM may share with it, where that can be told.
+    pub sharing: Option<bool>,
+    /// When the tree was read.
+    pub at: Timestamp,
+    /// `spec.refresh`.
+    pub refresh: Duration,
+}
+
+impl OrganizationState {
+    /// Read within three times `refresh`.
+    pub fn is_current(&self, now: Timestamp) -> bool {
+        let age = now.as_second().saturating_sub(self.at.as_second());
+        u64::try_from(age).unwrap_or_default() < 3 * self.refresh.as_secs()
+    }
+}
+
+/// An organization as it is known at one moment.
+#[derive(Clone, Debug)]
+pub enum OrganizationView {
+    /// The set names none.
+    None,
+    /// Its tree was not read since the start.
+    Unknown,
+    /// Its last complete tree.
+    Known(OrganizationState, bool),
+}
+
+impl OrganizationView {
+    /// The view as pure code takes it.
+    pub fn as_names(&self) -> names::Organization<'_> {
+        match self {
+            Self::None => names::Organization::None,
+            Self::Unknown => names::Organization::Unknown,
+            Self::Known(state, current) => names::Organization::Known {
+                tree: &state.tree,
+                current: *current,
+                sharing: state.sharing,
+                at: state.at,
+            },
+        }
+    }
+}
+
+/// Who governs what, as the sets and trees say now.
+#[derive(Debug, Default)]
+pub struct Governance {
+    /// What each set selects.
+    pub selections: BTreeMap<String, Selection>,
+    /// Who governs each selected cell.
+    pub governors: BTreeMap<Cell, Governor>,
+}
+
+/// What the controllers of one term share.
+pub struct Context {
+    /// Writes to the cluster, and its client.
+    pub writer: Writer,
+    /// Whether we lead, and for how long.
+    pub lease: Option<LeaseFence>,
+    /// The stores.
+    pub stores: Stores,
+    /// Sessions in AWS.
+    pub sessions: Sessions,
+    /// The clock.
+    pub clock: Clock,
+    /// Metrics and events.
+    pub telemetry: Arc<dyn Telemetry>,
+    /// Who wakes whom.
+    pub triggers: Triggers,
+    organizations: RwLock<BTreeMap<String, OrganizationState>>,
+    governance: Mutex<Option<Arc<Governance>>>,
+    cells: Mutex<BTreeMap<Cell, Arc<tokio::sync::Mutex<CellMemory>>>>,
+    index: Mutex<ShareIndex>,
+}
+
+pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Context {
+    /// A context with empty memories.
+    pub fn new(
+        writer: Writer,
+        lease: Option<LeaseFence>,
+        stores: Stores,
+        sessions: Sessions,
+        clock: Clock,
+        telemetry: Arc<dyn Telemetry>,
+        triggers: Triggers,
+    ) -> Self {
+        Self {
+            writer,
+            lease,
+            stores,
+            sessions,
+            clock,
+            telemetry,
+            triggers,
+            organizations: RwLock::default(),
+            governance: Mutex::default(),
+            cells: Mutex::default(),
+            index: Mutex::default(),
+        }
+    }
+
+    /// What is asked before each write to AWS: whether we lead, and whether the installation is halted now.
+    pub fn fence(self: &Arc<Self>) -> Arc<dyn Fence> {
+        let context = Arc::clone(self);
+        let halted = move || match context.installation() {
+            Some(installation) if !installation.spec.halt => Ok(()),
+            Some(_) => Err(Refusal::Halted("the Installation says `halt: true`".to_owned())),
+            None => Err(Refusal::Halted("there is no readable Installation named sharekeeper".to_owned())),
+        };
+        let leading = self.lease.clone().map(|lease| Arc::new(lease) as Arc<dyn Fence>);
+        fence::all(leading.into_iter().chain([Arc::new(halted) as Arc<dyn Fence>]))
+    }
+
+    /// Now.
+    pub fn now(&self) -> Timestamp {
+        self.clock.wall_now()
+    }
+
+    /// The one Installation, if it is there and can be read.
+    pub fn installation(&self) -> Option<Installation> {
+        self.stores.installations.get(None, INSTALLATION)?.0.clone().ok()
+    }
+
+    /// What is known of an organization now.
+    pub fn organization(&self, name: Option<&str>) -> OrganizationView {
+        let Some(name) = name else { return OrganizationView::None };
+        let known = self.organizations.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
+        known.map_or(OrganizationView::Unknown, |state| {
+            let current = state.is_current(self.now());
+            OrganizationView::Known(state, current)
+        })
+    }
+
+    /// Keeps what was read of an organization.
+    pub fn keep_organization(&self, name: &str, state: OrganizationState) {
+        self.organizations.write().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), state);
+        self.forget_governance();
+    }
+
+    /// Forgets an organization that is no longer declared.
+    pub fn forget_organization(&self, name: &str) {
+        self.organizations.write().unwrap_or_else(PoisonError::into_inner).remove(name);
+        self.forget_governance();
+    }
+
+    /// Sets or trees have changed: who governs what is found anew when it is next asked.
+    pub fn forget_governance(&self) {
+        locked(&self.governance).take();
+    }
+
+    /// Who governs what.
+    pub fn governance(&self) -> Arc<Governance> {
+        if let Some(known) = locked(&self.governance).clone() {
+            return known;
+        }
+        let sets = self.stores.sets.all();
+        let living: Vec<&AccountSet> =
+            readable(&sets).filter(|set| set.metadata.deletion_timestamp.is_none()).collect();
+        let selections: BTreeMap<String, Selection> = living
+            .iter()
+            .map(|set| {
+                let organization = self.organization(set.spec.organization.as_deref());
+                (name_of(set), select(set, &living, &organization.as_names()))
+            })
+            .collect();
+        let governance = Arc::new(Governance { governors: govern(&selections), selections });
+        *locked(&self.governance) = Some(Arc::clone(&governance));
+        governance
+    }
+
+    /// What is remembered of a cell.
+    pub fn memory(&self, cell: &Cell) -> Arc<tokio::sync::Mutex<CellMemory>> {
+        Arc::clone(locked(&self.cells).entry(cell.clone()).or_default())
+    }
+
+    /// Forgets a cell that is no longer an object.
+    pub fn forget_cell(&self, cell: &Cell) {
+        locked(&self.cells).remove(cell);
+        self.sessions.forget(cell);
+    }
+
+    /// Puts a Share where its cell finds it; says whether it changed in anything that a plan rests on.
+    pub fn index(&self, share: &Guarded<Share>, gone: bool) -> bool {
+        locked(&self.index).put(share, gone)
+    }
+
+    /// The names of the Shares that may belong to a cell.
+    pub fn shares_of(&self, cell: &Cell, account_name: Option<&str>) -> Vec<Arc<Guarded<Share>>> {
+        let keys = locked(&self.index).of(cell, account_name);
+        keys.iter().filter_map(|key| self.stores.shares.get(Some(&key.namespace), &key.name)).collect()
+    }
+
+    /// The settings by which an account is reached.
+    pub fn access(set: &AccountSet) -> crate::aws::session::Access {
+        access_of(set.spec.access.as_ref())
+    }
+}
+
+/// Access settings as the sessions take them.
+pub fn access_of(access: Option<&account_set::Access>) -> crate::aws::session::Access {
+    crate::aws::session::Access {
+        role_name: access.map(|access| access.role_name.clone()),
+        external_id: access.and_then(|access| access.external_id.clone()),
+    }
+}
+
+/// Which Shares name which account and region: by what their specs write, and by the ids that their names are pinned to.
+#[derive(Debug, Default)]
+struct ShareIndex {
+    by_place: BTreeMap<(String, String), BTreeSet<ShareKey>>,
+    places: BTreeMap<ShareKey, (BTreeSet<(String, String)>, String)>,
+}
+
+impl ShareIndex {
+    fn put(&mut self, share: &Guarded<Share>, gone: bool) -> bool {
+        use kube::ResourceExt;
+        let key = ShareKey { namespace: share.namespace().unwrap_or_default(), name: share.name_any() };
+        let before = self.places.remove(&key);
+        for place in before.iter().flat_map(|(places, _)| places) {
+            if let Some(keys) = self.by_place.get_mut(place) {
+                keys.remove(&key);
+            }
+        }
+        if gone {
+            return true;
+        }
+        let places = places(share);
+        for place in &places {
+            self.by_place.entry(place.clone()).or_default().insert(key.clone());
+        }
+        let essence = essence(share);
+        let changed = before.is_none_or(|(_, known)| known != essence);
+        self.places.insert(key, (places, essence));
+        changed
+    }
+
+    fn of(&self, cell: &Cell, account_name: Option<&str>) -> BTreeSet<ShareKey> {
+        let names = [Some(cell.account.as_str()), account_name].into_iter().flatten();
+        let places = names.map(|name| (name.to_owned(), cell.region.to_string()));
+        places.filter_map(|place| self.by_place.get(&place)).flatten().cloned().collect()
+    }
+}
+
+fn places(share: &Guarded<Share>) -> BTreeSet<(String, String)> {
+    let Ok(share) = &share.0 else { return BTreeSet::new() };
+    let region = share.spec.region.clone();
+    let pinned = account_pin(share).map(|id| (id.to_string(), region.clone()));
+    std::iter::once((share.spec.account.clone(), region)).chain(pinned).collect()
+}
+
+/// The id that a Share's `account` is pinned to, where it is a name.
+pub fn account_pin(share: &Share) -> Option<AccountId> {
+    let mut pins = share.status.iter().flat_map(|status| &status.pins);
+    let pin =
+        pins.find(|pin| pin.kind == crate::api::PinKind::Account && pin.declared_as == share.spec.account)?;
+    pin.id.parse().ok()
+}
+
+/// What of a Share a plan rests on: its own status does not count, or every report would wake the next pass.
+fn essence(share: &Guarded<Share>) -> String {
+    use kube::ResourceExt;
+    let annotation = |key: &str| share.annotations().get(key).cloned().unwrap_or_default();
+    let generation = share.meta_generation();
+    let deleting = share.meta_deleting();
+    let asked =
+        [annotations::REQUESTED_AT, annotations::FLUX_REQUESTED_AT, annotations::ABANDON].map(annotation);
+    let finalizers = share.finalizers().len();
+    format!("{:?} {generation} {deleting} {finalizers} {asked:?} {}", share.uid(), share.0.is_ok())
+}
+
+trait Meta {
+    fn meta_generation(&self) -> i64;
+    fn meta_deleting(&self) -> bool;
+}
+
+impl<K: kube::Resource> Meta for K {
+    fn meta_generation(&self) -> i64 {
+        self.meta().generation.unwrap_or_default()
+    }
+
+    fn meta_deleting(&self) -> bool {
+        self.meta().deletion_timestamp.is_some()
+    }
+}
+
+/// The cell that an AccountRegion stands for.
+pub fn cell_of(region: &AccountRegion) -> Option<Cell> {
+    Some(Cell {
+        account: region.spec.account.parse().ok()?,
+        region: region.spec.region.parse::<Region>().ok()?,
+    })
+}
