@@ -61,9 +61,9 @@ impl Administrator {
     pub(crate) async fn accept(&self, share: &str) -> Result<bool, Error> {
         let call = self.ram.get_resource_share_invitations().resource_share_arns(share);
         let answer = call.send().await.map_err(|error| refused("GetResourceShareInvitations", &error))?;
-        let invitations = answer.resource_share_invitations().iter();
+        let mut invitations = answer.resource_share_invitations().iter();
         let Some(arn) =
-            invitations.filter_map(|invitation| invitation.resource_share_invitation_arn()).next()
+            invitations.find_map(|invitation| invitation.resource_share_invitation_arn())
         else {
             return Ok(false);
         };

@@ -26,7 +26,7 @@ const DEADLINE: Duration = Duration::from_secs(30);
 /// How often AWS is asked whether a change has taken effect.
 const ASK_EVERY: Duration = Duration::from_millis(50);
 /// How long the outside target may have access, in this run.
-const ACCESS: Duration = Duration::from_secs(90 * 24 * 3600);
+const ACCESS: Duration = Duration::from_hours(90 * 24);
 
 const TRANSIT_GATEWAY: &str = "network-team/transit-gateway";
 const SUBNETS: &str = "network-team/subnets";
