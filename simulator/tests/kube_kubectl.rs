@@ -105,7 +105,11 @@ async fn kubectl_applies_reads_and_deletes() {
     assert!(text(&diff.stdout).contains("+  size: 7"), "{}", text(&diff.stdout));
     assert_eq!(kubectl.widget("a").unwrap()["spec"]["size"], 5, "a diff changes nothing");
     assert_eq!(kubectl.says("apply -f -", Some(&larger)).await, "widget.sample.dev/a configured\n");
-    assert_eq!(kubectl.widget("a").unwrap()["spec"].get("parts"), None, "what was applied before is taken back");
+    assert_eq!(
+        kubectl.widget("a").unwrap()["spec"].get("parts"),
+        None,
+        "what was applied before is taken back"
+    );
 
     let table = kubectl.says("get wd", None).await;
     let lines: Vec<Vec<&str>> = table.lines().map(|l| l.split_whitespace().collect()).collect();
@@ -135,8 +139,14 @@ async fn kubectl_shows_refusals_in_the_servers_words() {
     let Some(kubectl) = Kubectl::new(cluster()).await else { return };
     let cases = [
         (json!({"size": 60}), "The Widget \"a\" is invalid: spec: Invalid value: large widgets must be blue"),
-        (json!({"size": 0}), "spec.size: Invalid value: 0: spec.size in body should be greater than or equal to 1"),
-        (json!({"size": 5, "colour": "pink"}), "spec.colour: Unsupported value: \"pink\": supported values: \"red\""),
+        (
+            json!({"size": 0}),
+            "spec.size: Invalid value: 0: spec.size in body should be greater than or equal to 1",
+        ),
+        (
+            json!({"size": 5, "colour": "pink"}),
+            "spec.colour: Unsupported value: \"pink\": supported values: \"red\"",
+        ),
         (json!({}), "spec.size: Required value"),
         (json!({"size": 5, "odd": 1}), "strict decoding error: unknown field \"spec.odd\""),
     ];

@@ -92,7 +92,8 @@ impl Runner {
         let request = self.filled(&step.request);
         let (method, path) = request.split_once(' ').unwrap();
         let method: Method = if method == "WATCH" { Method::GET } else { method.parse().unwrap() };
-        let by_method = if method == Method::PATCH { "application/merge-patch+json" } else { "application/json" };
+        let by_method =
+            if method == Method::PATCH { "application/merge-patch+json" } else { "application/json" };
         let mut builder = Request::builder()
             .method(method)
             .uri(path)
@@ -104,12 +105,8 @@ impl Runner {
         let body = step.body.as_ref().map(|b| self.filled(&b.to_string())).unwrap_or_default();
         let response = self.client.send(builder.body(Body::from(body.into_bytes())).unwrap()).await.unwrap();
         let status = response.status().as_u16();
-        let warnings: Vec<String> = response
-            .headers()
-            .get_all("warning")
-            .iter()
-            .map(|w| w.to_str().unwrap().to_owned())
-            .collect();
+        let warnings: Vec<String> =
+            response.headers().get_all("warning").iter().map(|w| w.to_str().unwrap().to_owned()).collect();
         let bytes = response.into_body().collect().await.unwrap().to_bytes();
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let lines: Vec<Value> =
@@ -193,8 +190,11 @@ async fn prepare(client: &kube::Client, namespace: &str) {
         client.send(request).await.unwrap();
     };
     send("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition()).await;
-    send("/api/v1/namespaces", json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}))
-        .await;
+    send(
+        "/api/v1/namespaces",
+        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}),
+    )
+    .await;
 }
 
 /// Equal apart from what a value of `"<any>"` in the recording leaves open.
@@ -250,7 +250,10 @@ async fn traces_equal_those_of_a_real_apiserver() {
 
 #[tokio::test]
 #[ignore = "needs a real kube-apiserver 1.36"]
-#[expect(clippy::disallowed_methods, reason = "a tool for people, told by its environment where the server is")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a tool for people, told by its environment where the server is"
+)]
 async fn record() {
     let url = std::env::var("KUBE_URL").expect("KUBE_URL");
     let only = std::env::var("SCENARIO").unwrap_or_default();

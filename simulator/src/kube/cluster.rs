@@ -214,7 +214,9 @@ impl Cluster {
 
     fn serve(&mut self, now: Timestamp, call: &Call, back: u64) -> Result<Served, StatusError> {
         let Some(target) = &call.target else { return self.serve_document(call) };
-        let Some(kind) = self.kinds.find(&target.resource, &target.version) else { return Ok(no_such_page()) };
+        let Some(kind) = self.kinds.find(&target.resource, &target.version) else {
+            return Ok(no_such_page());
+        };
         let whole_collection = target.name.is_empty();
         let wrong_scope = if kind.namespaced {
             target.namespace.is_empty() && !whole_collection

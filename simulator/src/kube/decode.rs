@@ -21,7 +21,8 @@ pub(crate) struct Decoded {
 /// The body as it is.
 pub(crate) fn value(call: &Call) -> Result<Value, StatusError> {
     if call.media_type() == PROTOBUF {
-        let accepted = "application/json, application/yaml (this simulator does not read protobuf: apply a manifest)";
+        let accepted =
+            "application/json, application/yaml (this simulator does not read protobuf: apply a manifest)";
         return Err(StatusError::unsupported_media_type(accepted));
     }
     let text = std::str::from_utf8(&call.body).map_err(|e| StatusError::bad_request(e.to_string()))?;

@@ -59,9 +59,7 @@ impl Cluster {
             let versions = groups.entry(kind.group()).or_default();
             versions.entry(&kind.version).or_default().push(aggregated_resource(kind));
         }
-        let version = |(version, resources): (&str, Vec<Value>)| {
-            json!({"version": version, "resources": resources, "freshness": "Current"})
-        };
+        let version = |(version, resources): (&str, Vec<Value>)| json!({"version": version, "resources": resources, "freshness": "Current"});
         let group = |(name, versions): (&str, BTreeMap<&str, Vec<Value>>)| {
             let metadata = if name.is_empty() { json!({}) } else { json!({"name": name}) };
             json!({"metadata": metadata, "versions": versions.into_iter().map(version).collect::<Vec<_>>()})

@@ -10,7 +10,8 @@ use super::kinds::Kind;
 /// The documents there are.
 pub(super) fn index(group_versions: &BTreeSet<(String, String)>) -> Value {
     let entry = |(group, version): &(String, String)| {
-        let path = if group.is_empty() { format!("api/{version}") } else { format!("apis/{group}/{version}") };
+        let path =
+            if group.is_empty() { format!("api/{version}") } else { format!("apis/{group}/{version}") };
         let url = json!({"serverRelativeURL": format!("/openapi/v3/{path}")});
         (path, url)
     };

@@ -234,7 +234,6 @@ impl Cluster {
         let event = self.put(write.now, &kind.resource, object);
         Ok((event.after.map(Arc::unwrap_or_clone).unwrap_or_default(), true))
     }
-
 }
 
 /// A replacement that names another UID than the stored object's is a conflict.

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use futures::{StreamExt, stream};
+use futures::{FutureExt, StreamExt, stream};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use tokio::time::Instant;
 
@@ -53,13 +53,14 @@ pub async fn execute(
     let attempts = memory.attempts.clone();
     let hands =
         Hands { clients, fence: &fence, listing, installation: &gathered.installation, attempts: &attempts };
-    let carried = stream::iter(&plan.chains).map(|chain| async {
-        if makes(chain).is_some() && !recorded.contains(&(chain.share.clone(), chain.side)) {
-            return not_recorded(chain);
-        }
-        apply(hands, chain).await
-    });
-    let receipts: Vec<Vec<Receipt>> = carried.buffered(AT_ONCE).collect().await;
+    let mut carried = Vec::with_capacity(plan.chains.len());
+    for chain in &plan.chains {
+        let recorded = makes(chain).is_none() || recorded.contains(&(chain.share.clone(), chain.side));
+        carried.push(
+            async move { if recorded { apply(hands, chain).await } else { not_recorded(chain) } }.boxed(),
+        );
+    }
+    let receipts: Vec<Vec<Receipt>> = stream::iter(carried).buffered(AT_ONCE).collect().await;
     for (chain, receipts) in plan.chains.iter().zip(&receipts) {
         remember(memory, context, gathered, chain, receipts);
     }
@@ -89,27 +90,23 @@ fn not_recorded(chain: &Chain) -> Vec<Receipt> {
 /// Puts the incarnation of each container that is about to be made on record in its Share's status, so that a crash
 /// between the create and the report makes no second one. The Share must carry our finalizer by then.
 async fn record_intents(context: &Context, gathered: &Gathered, plan: &Plan) -> BTreeSet<(ShareKey, Side)> {
-    let mut creates: BTreeMap<&ShareKey, Vec<(Side, i64)>> = BTreeMap::new();
+    let mut creates: BTreeMap<ShareKey, Vec<(Side, i64)>> = BTreeMap::new();
     for chain in &plan.chains {
         if let Some(create) = makes(chain) {
-            creates.entry(&chain.share).or_default().push((chain.side, create.incarnation));
+            creates.entry(chain.share.clone()).or_default().push((chain.side, create.incarnation));
         }
     }
-    let shares: BTreeMap<ShareKey, &Share> =
-        gathered.shares().map(|(share, _)| (key_of(share), share)).collect();
-    let writes = creates.into_iter().filter_map(|(key, sides)| Some((*shares.get(key)?, sides))).map(
-        |(share, sides)| async move {
-            let recorded = record(context, gathered, share, &sides).await;
-            let key = key_of(share);
-            sides
-                .into_iter()
-                .filter(move |_| recorded)
-                .map(move |(side, _)| (key.clone(), side))
-                .collect::<Vec<_>>()
-        },
-    );
-    let recorded: Vec<Vec<(ShareKey, Side)>> = stream::iter(writes).buffer_unordered(AT_ONCE).collect().await;
-    recorded.into_iter().flatten().collect()
+    let mut writes = vec![];
+    for (share, _) in gathered.shares() {
+        let key = key_of(share);
+        if let Some(sides) = creates.remove(&key) {
+            writes.push(async move { (record(context, gathered, share, &sides).await, key, sides) }.boxed());
+        }
+    }
+    let written: Vec<(bool, ShareKey, Vec<(Side, i64)>)> =
+        stream::iter(writes).buffer_unordered(AT_ONCE).collect().await;
+    let recorded = written.into_iter().filter(|(recorded, ..)| *recorded);
+    recorded.flat_map(|(_, key, sides)| sides.into_iter().map(move |(side, _)| (key.clone(), side))).collect()
 }
 
 async fn record(context: &Context, gathered: &Gathered, share: &Share, sides: &[(Side, i64)]) -> bool {

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use futures::{StreamExt, stream};
+use futures::{FutureExt, StreamExt, stream};
 use kube::Resource;
 
 use super::{gather::Gathered, memory::CellMemory, observe::Observed, records, status};
@@ -60,9 +60,10 @@ pub async fn report(
         Reading::Unknown(_) => None,
     };
     let statuses = statuses(memory, pass, listing.as_ref());
-    let writes = statuses.iter().map(|(share, desired, status)| {
-        share_outcome(context, memory, pass, listing.as_ref(), share, desired, status)
-    });
+    let mut writes = Vec::with_capacity(statuses.len());
+    for (share, desired, status) in &statuses {
+        writes.push(share_outcome(context, memory, pass, listing.as_ref(), share, desired, status).boxed());
+    }
     let written: Vec<Result<(), WriteError>> = stream::iter(writes).buffer_unordered(AT_ONCE).collect().await;
     let mut first_error = written.into_iter().find_map(Result::err);
     if let Some(listing) = &listing {

@@ -65,7 +65,13 @@ fn blank(kind: &Kind) -> Value {
 }
 
 /// What an update changes becomes `manager`'s, and nobody else's.
-fn take_over(write: &Write<'_>, live: &Value, object: &Value, mut managed: Managed, manager: &Manager) -> Managed {
+fn take_over(
+    write: &Write<'_>,
+    live: &Value,
+    object: &Value,
+    mut managed: Managed,
+    manager: &Manager,
+) -> Managed {
     let comparison = Comparison::between(live, object, &write.kind.shape).without(&ignored(write));
     disown(&mut managed, &comparison, None);
     let taken = comparison.changed().difference(&never_owned());

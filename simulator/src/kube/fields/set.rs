@@ -59,9 +59,8 @@ impl FieldSet {
     }
 
     pub(super) fn intersection(&self, other: &Self) -> Self {
-        let common = |(step, ours): (&Step, &Self)| {
-            Some((step.clone(), ours.intersection(other.children.get(step)?)))
-        };
+        let common =
+            |(step, ours): (&Step, &Self)| Some((step.clone(), ours.intersection(other.children.get(step)?)));
         Self {
             members: self.members.intersection(&other.members).cloned().collect(),
             children: self.children.iter().filter_map(common).filter(|(_, c)| !c.is_empty()).collect(),
@@ -71,7 +70,8 @@ impl FieldSet {
     /// Members of `self` that are not members of `other`; what lies below a removed member stays.
     pub(super) fn difference(&self, other: &Self) -> Self {
         let left = |(step, ours): (&Step, &Self)| {
-            let kept = other.children.get(step).map_or_else(|| ours.clone(), |theirs| ours.difference(theirs));
+            let kept =
+                other.children.get(step).map_or_else(|| ours.clone(), |theirs| ours.difference(theirs));
             (step.clone(), kept)
         };
         Self {
@@ -103,7 +103,8 @@ impl FieldSet {
     ) -> Self {
         let mut members = self.members.clone();
         members.extend(self.children.keys().filter(|step| is_member(step)).cloned());
-        let children = self.children.iter().map(|(step, child)| (step.clone(), deeper(step, child))).collect();
+        let children =
+            self.children.iter().map(|(step, child)| (step.clone(), deeper(step, child))).collect();
         Self { members, children }
     }
 

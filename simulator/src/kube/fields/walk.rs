@@ -58,11 +58,18 @@ impl Comparison {
         }
     }
 
-    fn compare_parts(&mut self, old: Option<&Value>, new: Option<&Value>, shape: &Shape, path: &mut Vec<Step>) {
+    fn compare_parts(
+        &mut self,
+        old: Option<&Value>,
+        new: Option<&Value>,
+        shape: &Shape,
+        path: &mut Vec<Step>,
+    ) {
         let (old, new) = (parts(old, shape), parts(new, shape));
         let steps: std::collections::BTreeSet<&Step> = old.keys().chain(new.keys()).collect();
         for step in steps {
-            let below = step.strip_prefix("f:").map_or_else(|| Some(shape.entry()), |name| shape.field(name).0);
+            let below =
+                step.strip_prefix("f:").map_or_else(|| Some(shape.entry()), |name| shape.field(name).0);
             path.push(step.clone());
             let (old, new) = (old.get(step).copied(), new.get(step).copied());
             self.compare(old, new, below.unwrap_or(&Shape::Deduced), path);
@@ -163,9 +170,8 @@ fn merge_lists(live: Option<&Value>, config: Option<&Value>, shape: &Shape) -> O
         items.filter_map(|item| Some((shape.entry_step(item)?, item.clone()))).collect()
     };
     let (live, config) = (items(live), items(config));
-    let find = |list: &[(Step, Value)], step: &Step| {
-        list.iter().find(|(s, _)| s == step).map(|(_, v)| v.clone())
-    };
+    let find =
+        |list: &[(Step, Value)], step: &Step| list.iter().find(|(s, _)| s == step).map(|(_, v)| v.clone());
     let both = |step: &Step| merge(find(&live, step).as_ref(), find(&config, step).as_ref(), shape.entry());
     let mut shared = config.iter().map(|(s, _)| s).filter(|s| find(&live, s).is_some()).peekable();
     let mut waiting = config.iter().map(|(s, _)| s).peekable();
@@ -207,7 +213,8 @@ pub(super) fn remove(value: &Value, gone: &FieldSet, shape: &Shape) -> Value {
         (Shape::Set | Shape::Entries { .. }, Value::Array(items)) => {
             let keep = |item: &Value| {
                 let step = shape.entry_step(item)?;
-                let left = || gone.below(&step).map_or_else(|| item.clone(), |g| remove(item, g, shape.entry()));
+                let left =
+                    || gone.below(&step).map_or_else(|| item.clone(), |g| remove(item, g, shape.entry()));
                 (!gone.has(&step)).then(left)
             };
             let kept: Vec<Value> = items.iter().filter_map(keep).collect();

@@ -25,10 +25,12 @@ pub(super) fn fits(format: &str, text: &str) -> bool {
 }
 
 fn is_cidr(text: &str) -> bool {
-    text.split_once('/').is_some_and(|(address, bits)| match (IpAddr::from_str(address), bits.parse::<u8>()) {
-        (Ok(IpAddr::V4(_)), Ok(bits)) => bits <= 32,
-        (Ok(IpAddr::V6(_)), Ok(bits)) => bits <= 128,
-        _ => false,
+    text.split_once('/').is_some_and(|(address, bits)| {
+        match (IpAddr::from_str(address), bits.parse::<u8>()) {
+            (Ok(IpAddr::V4(_)), Ok(bits)) => bits <= 32,
+            (Ok(IpAddr::V6(_)), Ok(bits)) => bits <= 128,
+            _ => false,
+        }
     })
 }
 

@@ -59,7 +59,8 @@ pub(super) struct Bound {
 impl Node {
     pub(super) fn parse(schema: &Value) -> Self {
         let flag = |name: &str| schema.get(name) == Some(&Value::Bool(true));
-        let nested = |name: &str| schema.get(name).filter(|s| s.is_object()).map(|s| Box::new(Self::parse(s)));
+        let nested =
+            |name: &str| schema.get(name).filter(|s| s.is_object()).map(|s| Box::new(Self::parse(s)));
         let properties = schema.get("properties").and_then(Value::as_object);
         let branches = |name: &str| list(schema, name).map(Self::parse).collect();
         Self {
@@ -102,7 +103,9 @@ impl Node {
 /// The schema of unnamed fields; `true` is a schema that takes anything.
 fn additional(schema: &Value) -> Option<Box<Node>> {
     match schema.get("additionalProperties")? {
-        Value::Bool(true) => Some(Box::new(Node { preserve_unknown: true, nullable: true, ..Node::default() })),
+        Value::Bool(true) => {
+            Some(Box::new(Node { preserve_unknown: true, nullable: true, ..Node::default() }))
+        }
         Value::Object(_) => schema.get("additionalProperties").map(|s| Box::new(Node::parse(s))),
         _ => None,
     }

@@ -114,7 +114,9 @@ pub(super) fn check(
     match value {
         Value::Object(map) => {
             for (name, field) in map {
-                let (Some(below), named) = (node.field(name), node.properties.contains_key(name)) else { continue };
+                let (Some(below), named) = (node.field(name), node.properties.contains_key(name)) else {
+                    continue;
+                };
                 let below_path = match (path, named) {
                     ("", _) => name.clone(),
                     (_, true) => format!("{path}.{name}"),

@@ -83,7 +83,11 @@ fn check_text(limits: &Limits, path: &str, text: &str, errors: &mut Vec<FieldErr
         let detail = format!("may not be more than {max} {unit}");
         errors.push(FieldError::new(FieldErrorType::TooLong, path, None, detail));
     } else if let Some(min) = limits.min_length.filter(|min| length < *min) {
-        errors.push(invalid(path, text.into(), format!("{path} in body should be at least {min} chars long")));
+        errors.push(invalid(
+            path,
+            text.into(),
+            format!("{path} in body should be at least {min} chars long"),
+        ));
     } else if let Some((shown, Some(pattern))) = &limits.pattern
         && !pattern.is_match(text)
     {
@@ -105,7 +109,8 @@ fn check_number(node: &Node, path: &str, value: &Value, errors: &mut Vec<FieldEr
         let detail = format!("Checked value must be of type integer {format} in {path}");
         errors.push(FieldError::invalid("<nil>", "".into(), detail));
     }
-    let mut refuse = |what: String| errors.push(invalid(path, value.clone(), format!("{path} in body {what}")));
+    let mut refuse =
+        |what: String| errors.push(invalid(path, value.clone(), format!("{path} in body {what}")));
     if let Some(factor) = limits.multiple_of.filter(|factor| (number / factor).fract() != 0.0) {
         refuse(format!("should be a multiple of {factor}"));
     }
@@ -185,7 +190,11 @@ fn check_branches(node: &Node, path: &str, value: &Value, errors: &mut Vec<Field
     let one = outcomes(&node.one_of);
     let valid = one.iter().filter(|e| e.is_empty()).count();
     if !one.is_empty() && valid != 1 {
-        let found = if valid == 0 { "Found none valid".to_owned() } else { format!("Found {valid} valid alternatives") };
+        let found = if valid == 0 {
+            "Found none valid".to_owned()
+        } else {
+            format!("Found {valid} valid alternatives")
+        };
         refuse(format!("validate one and only one schema (oneOf). {found}"));
         kept.extend(one.into_iter().next().filter(|_| valid == 0));
     }
