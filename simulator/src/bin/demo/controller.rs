@@ -27,6 +27,8 @@ pub(crate) async fn start(stage: &Stage, program: Option<PathBuf>, log: &Path) -
     let program = program.map_or_else(beside_this_program, Ok)?;
     let failed = |source| Error::Io { what: format!("cannot start {}", program.display()), source };
     let output = File::create(log).map_err(failed)?;
+    let nothing = stage.file("aws-config");
+    File::create(&nothing).map_err(failed)?;
     let admin = format!("127.0.0.1:{}", free_port().await?);
     let process = Command::new(&program)
         .arg("controller")
@@ -41,9 +43,10 @@ pub(crate) async fn start(stage: &Stage, program: Option<PathBuf>, log: &Path) -
         // The simulator reads the account from the key and checks no signature.
         .env("AWS_ACCESS_KEY_ID", format!("AKIA{}", example::TOOLING))
         .env("AWS_SECRET_ACCESS_KEY", "none")
-        .env("AWS_CONFIG_FILE", stage.file("no-aws-config"))
-        .env("AWS_SHARED_CREDENTIALS_FILE", stage.file("no-aws-credentials"))
+        .env("AWS_CONFIG_FILE", &nothing)
+        .env("AWS_SHARED_CREDENTIALS_FILE", &nothing)
         .env("RUST_LOG", "info")
+        .env("NO_COLOR", "1")
         .stdin(Stdio::null())
         .stdout(output.try_clone().map_err(failed)?)
         .stderr(output)
@@ -58,9 +61,11 @@ fn beside_this_program() -> Result<PathBuf, Error> {
     Ok(std::env::current_exe().map_err(failed)?.with_file_name(NAME))
 }
 
-/// The last lines of a log; none where there is none.
+/// The last lines of a log, long ones cut off; none where there is none.
 pub(crate) fn last_lines(log: &Path, count: usize) -> Vec<String> {
+    /// Longest line that is shown.
+    const LONGEST: usize = 400;
     let text = fs::read_to_string(log).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
-    lines.iter().skip(lines.len().saturating_sub(count)).map(|&line| line.to_owned()).collect()
+    lines.iter().skip(lines.len().saturating_sub(count)).map(|line| line.chars().take(LONGEST).collect()).collect()
 }

@@ -156,7 +156,11 @@ impl Story<'_> {
         if !partner.accept(&share).await? {
             return Err(seen.late("an invitation in the partner's account", Duration::ZERO));
         }
-        self.teller.happened(&format!("{} accepts, in its own account", example::PARTNER))?;
+        self.wait_for_aws(seen, "the partner has access", |now| {
+            now.iter().any(|grant| grant.share == share && grant.principal == example::PARTNER)
+        })
+        .await?;
+        self.teller.happened(&format!("{} accepts in its own account, and has access", example::PARTNER))?;
         self.request(OUTSIDE).await?;
         let wait = format!("{OUTSIDE} says that the invitation is accepted");
         let done = |share: &Share| share.is_accepted() && share.is_in_force();
