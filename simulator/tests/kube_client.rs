@@ -1,4 +1,13 @@
 //! The real kube client against the in-process front, under tokio's paused clock.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::too_many_lines,
+    reason = "a test fails by panicking"
+)]
 
 mod kube_sample;
 
@@ -6,11 +15,12 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt};
-use kube::Api;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, WatchEvent, WatchParams};
+use kube::runtime::events::{Event, EventType, Recorder};
 use kube::runtime::reflector::{self, ObjectRef};
 use kube::runtime::watcher::{self, watcher};
 use kube::runtime::{WatchStreamExt, finalizer};
+use kube::{Api, Resource};
 use kube_sample::{Widget, shared, widget};
 use serde_json::json;
 use simulator::kube::{Fault, Match, Rule, Shared, Verb, When};
@@ -124,6 +134,29 @@ async fn a_finalizer_holds_an_object_until_its_cleanup_is_done() {
     assert_eq!(waiting.metadata.generation, Some(2));
     pass("cleanup").await;
     assert!(api.get_opt("a").await.unwrap().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_of_the_recorder_are_read_by_kubectl() {
+    let shared = shared();
+    let object = widgets(&shared).create(&PostParams::default(), &widget("a", 5)).await.unwrap();
+    let recorder = Recorder::new(shared.client("tester"), "tests".into());
+    let event = Event {
+        type_: EventType::Normal,
+        reason: "Made".to_owned(),
+        note: Some("it is made".to_owned()),
+        action: "Make".to_owned(),
+        secondary: None,
+    };
+    for _ in 0..2 {
+        recorder.publish(&event, &object.object_ref(&())).await.unwrap();
+    }
+    let core: Api<k8s_openapi::api::core::v1::Event> = Api::namespaced(shared.client("tester"), "default");
+    let about = format!("involvedObject.uid={}", object.metadata.uid.unwrap());
+    let found = core.list(&ListParams::default().fields(&about)).await.unwrap().items;
+    assert_eq!(found.len(), 1, "the second is counted in the first");
+    assert_eq!(found[0].message.as_deref(), Some("it is made"));
+    assert_eq!(found[0].series.as_ref().and_then(|s| s.count), Some(2));
 }
 
 #[tokio::test(start_paused = true)]

@@ -112,9 +112,6 @@ reasons! {
     /// A name now means another id than when it was first resolved. Edit the spec (the id is unambiguous), or
     /// approve the new meaning.
     NameMoved,
-    /// A target is declared twice in different entries, or two names mean the same principal. Keep one of
-    /// them.
-    DuplicateTarget,
     /// The resource type does not take this kind of target. Use an account, OU or the organization.
     TargetUnsupported,
     /// This resource type cannot be shared, or not outside the organization. Share it another way, or remove

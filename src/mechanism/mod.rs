@@ -2,3 +2,6 @@
 
 pub mod plan;
 pub mod ram;
+
+#[cfg(test)]
+mod laws;

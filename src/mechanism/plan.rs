@@ -97,3 +97,6 @@ fn chain(
         steps,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -50,6 +50,8 @@ impl Region {
             r if r.starts_with("us-gov-") => "aws-us-gov",
             r if r.starts_with("us-iso-") => "aws-iso",
             r if r.starts_with("us-isob-") => "aws-iso-b",
+            r if r.starts_with("eu-isoe-") => "aws-iso-e",
+            r if r.starts_with("us-isof-") => "aws-iso-f",
             r if r.starts_with("eusc-") => "aws-eusc",
             _ => "aws",
         }
@@ -100,6 +102,9 @@ mod tests {
             ("cn-north-1", "aws-cn"),
             ("us-gov-west-1", "aws-us-gov"),
             ("us-isob-east-1", "aws-iso-b"),
+            ("eu-isoe-west-1", "aws-iso-e"),
+            ("us-isof-south-1", "aws-iso-f"),
+            ("eusc-de-east-1", "aws-eusc"),
         ];
         for (region, partition) in table {
             assert_eq!(region.parse::<Region>().unwrap().partition(), partition);

@@ -94,3 +94,103 @@ fn whose(container: &Container, mark: &Mark) -> Whose {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        model::Side,
+        plan::{fixture::*, observed::Origin},
+    };
+
+    fn mark() -> Mark {
+        Mark { installation: US.into(), share: key("hub"), uid: "uid-hub".into(), side: Side::Inner }
+    }
+
+    fn entry(id: Option<&str>, incarnation: i64) -> LedgerEntry {
+        let id = id.map(container_id);
+        LedgerEntry { id, incarnation, create_sent_at: None, tag_keys: std::collections::BTreeSet::new() }
+    }
+
+    fn words(claim: &Claim<'_>) -> String {
+        let short = |id: &Arn| id.as_str().rsplit('/').next().unwrap().to_owned();
+        match claim {
+            Claim::Found(container) => format!("found {}", short(&container.id)),
+            Claim::Absent { incarnation } => format!("absent #{incarnation}"),
+            Claim::Unlisted { id } => format!("unlisted {}", short(id)),
+            Claim::Lost { id, to } => format!("lost {} to {to}", short(id)),
+        }
+    }
+
+    fn claimed<const N: usize>(
+        containers: [&Container; N],
+        ledger: Option<&LedgerEntry>,
+        silent_for_long: bool,
+    ) -> String {
+        let listing = listing(containers.map(Clone::clone));
+        words(&claim(&listing, &mark(), ledger, |_| silent_for_long, Timestamp::UNIX_EPOCH))
+    }
+
+    fn one(id: &str) -> Container {
+        Container { id: container_id(id), ..ours("hub", Side::Inner) }
+    }
+
+    #[test]
+    fn the_ledger_comes_first_then_the_mark_and_never_the_name() {
+        let unmarked = container("named").named("network-team.hub");
+        assert_eq!(claimed([], None, false), "absent #1");
+        assert_eq!(claimed([&unmarked], None, false), "absent #1");
+        assert_eq!(claimed([&unmarked], Some(&entry(Some("named"), 1)), false), "found named");
+        assert_eq!(claimed([&one("a"), &one("b")], Some(&entry(Some("b"), 1)), false), "found b");
+        assert_eq!(claimed([&one("b"), &one("a")], None, false), "found a");
+        let failed = one("a").being("FAILED");
+        assert_eq!(claimed([&failed, &one("b")], None, false), "found b");
+        // A mark of an earlier life of the Share is its own.
+        let restored = one("a").tagged("sharekeeper.dev/uid", "earlier");
+        assert_eq!(claimed([&restored], None, false), "found a");
+    }
+
+    #[test]
+    fn what_another_marked_or_aws_made_is_not_claimed_and_not_made_again() {
+        let ledger = entry(Some("a"), 1);
+        let by = |installation, share, side| {
+            claimed([&one("a").marked(installation, share, side)], Some(&ledger), true)
+        };
+        assert_eq!(by("them", "hub", Side::Inner), "lost a to Share network-team/hub of installation them");
+        assert_eq!(by(US, "spoke", Side::Inner), "lost a to Share network-team/spoke of installation us");
+        assert_eq!(by(US, "hub", Side::Outer), "lost a to Share network-team/hub of installation us");
+        let promoted =
+            Container { origin: Origin::ServiceManaged("PROMOTING_TO_STANDARD".into()), ..one("a") };
+        let to_aws = "lost a to AWS itself (feature set PROMOTING_TO_STANDARD)";
+        assert_eq!(claimed([&promoted], Some(&ledger), true), to_aws);
+        assert_eq!(claimed([&promoted], None, true), "absent #1");
+        assert_eq!(claimed([&one("a").marked("them", "hub", Side::Inner)], None, true), "absent #1");
+    }
+
+    #[test]
+    fn shreds_of_a_mark_say_nothing_against_the_ledger_but_anothers_name_does() {
+        let shred = |installation: &str| container("a").tagged("sharekeeper.dev/installation", installation);
+        assert_eq!(claimed([&shred(US)], Some(&entry(Some("a"), 1)), false), "found a");
+        assert_eq!(claimed([&shred(US)], None, false), "absent #1");
+        assert_eq!(
+            claimed([&shred("them")], Some(&entry(Some("a"), 1)), false),
+            "lost a to installation them"
+        );
+    }
+
+    #[test]
+    fn a_new_incarnation_needs_a_tombstone_or_long_silence() {
+        assert_eq!(claimed([], Some(&entry(None, 0)), false), "absent #1");
+        assert_eq!(claimed([], Some(&entry(None, 4)), false), "absent #4");
+        assert_eq!(claimed([], Some(&entry(Some("a"), 4)), false), "unlisted a");
+        assert_eq!(claimed([], Some(&entry(Some("a"), 4)), true), "absent #5");
+        for gone in ["DELETED", "DELETING"] {
+            assert_eq!(claimed([&one("a").being(gone)], Some(&entry(Some("a"), 4)), false), "absent #5");
+        }
+        // Somebody's restore left a second one: the mark finds it before anything is made anew.
+        assert_eq!(
+            claimed([&one("a").being("DELETED"), &one("b")], Some(&entry(Some("a"), 4)), false),
+            "found b"
+        );
+    }
+}

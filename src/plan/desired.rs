@@ -85,6 +85,9 @@ pub struct DesiredContainer {
     pub principals: BTreeMap<Principal, Standing>,
     /// Some held target's principal is not known: principals that no target names may be that one, and stay.
     pub unresolved: bool,
+    /// Why some refused target's principal is not known, if there is one: principals that no target names may have been
+    /// that one, and their removal is then laid to this cause and not to an edit.
+    pub nameless: Option<Cause>,
     /// What to share, by ARN.
     pub resources: BTreeMap<String, Standing>,
     /// The permission by resource type, where the Share names one.
@@ -220,4 +223,11 @@ pub enum Cause {
     Deletion,
     /// The container is claimed: its mark is written first.
     Claim,
+}
+
+impl Cause {
+    /// What no switch of a tenant may delay: an ended `until`, and what policy takes away.
+    pub fn is_beyond_tenant(self) -> bool {
+        matches!(self, Self::Expired | Self::Policy)
+    }
 }

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    model::{Arn, Principal, Timestamp},
+    model::{Arn, Principal, ResourceType, Timestamp},
     plan::{
-        observed::{AssociationState, Container, ContainerState, Listing, Row},
+        observed::{AssociationState, AttachedPermission, Container, ContainerState, Listing, Row},
         step::{Action, Members},
     },
 };
@@ -47,7 +47,7 @@ enum Value {
     Absent,
     Text(String),
     Flag(bool),
-    Permission { arn: Option<String> },
+    Permission { arn: Option<String>, version: Option<String> },
     NoTag,
 }
 
@@ -93,7 +93,7 @@ impl Expectations {
             Action::SetPermission(to) => {
                 put(
                     Expected::Permission(to.resource_type.clone()),
-                    Value::Permission { arn: to.arn.clone() },
+                    Value::Permission { arn: to.arn.clone(), version: to.version.clone() },
                 );
             }
             Action::Tag(tags) => {
@@ -122,9 +122,11 @@ impl Expectations {
         let mut overlaid = listing.clone();
         for ((id, expected), entry) in &self.entries {
             if let Value::Made(container) = &entry.value {
-                let stale = overlaid.containers.get(id).is_none_or(|c| c.state == ContainerState::Pending);
-                if stale {
-                    overlaid.containers.insert(id.clone(), (**container).clone());
+                match overlaid.containers.get_mut(id) {
+                    Some(shown) if shown.state != ContainerState::Pending => complete(shown, container),
+                    _ => {
+                        overlaid.containers.insert(id.clone(), (**container).clone());
+                    }
                 }
             } else if let Some(container) = overlaid.containers.get_mut(id) {
                 lay(container, expected, &entry.value);
@@ -156,13 +158,20 @@ fn shows(container: Option<&Container>, expected: &Expected, value: &Value) -> b
         (Expected::Existence, Value::Made(made)) => shows_members(container, made),
         (Expected::Existence, _) => false,
         (Expected::Principal(p), _) => row_agrees(container.principals.get(p)),
-        (Expected::Resource(r), _) => row_agrees(container.resources.get(r)),
+        (Expected::Resource(r), _) => {
+            row_agrees(container.resources.get(r))
+                && (matches!(value, Value::Absent) || has_permission(container, r))
+        }
         (Expected::Name, Value::Text(name)) => container.name == *name,
         (Expected::External, Value::Flag(flag)) => container.allows_external == *flag,
-        (Expected::Permission(t), Value::Permission { arn }) => {
+        (Expected::Permission(t), Value::Permission { arn: Some(arn), version }) => {
             container.permissions.get(t).is_some_and(|attached| {
-                arn.as_ref().map_or_else(|| attached.is_type_default(), |arn| *arn == attached.arn)
+                let right = version.as_ref().map_or(attached.is_default_version, |v| *v == attached.version);
+                attached.arn == *arn && right
             })
+        }
+        (Expected::Permission(t), Value::Permission { arn: None, .. }) => {
+            container.permissions.get(t).is_some_and(AttachedPermission::is_type_default)
         }
         (Expected::Tag(key), Value::Text(text)) => container.tags.get(key) == Some(text),
         (Expected::Tag(key), Value::NoTag) => !container.tags.contains_key(key),
@@ -178,6 +187,35 @@ fn shows_members(container: &Container, made: &Container) -> bool {
         && (made.resources.is_empty() || !container.permissions.is_empty())
 }
 
+/// Whether the permission that comes with the first resource of a type is shown; one that failed brings none.
+fn has_permission(container: &Container, resource: &str) -> bool {
+    let failed = container.resources.get(resource).is_some_and(|row| row.state == AssociationState::Failed);
+    failed || type_of(resource).is_none_or(|t| container.permissions.contains_key(t))
+}
+
+fn type_of(resource: &str) -> Option<&'static str> {
+    Some(ResourceType::of(&resource.parse().ok()?)?.name)
+}
+
+/// The default's name is AWS's to know; until a read shows it, its prefix stands for it.
+fn attached_default() -> AttachedPermission {
+    let arn = "arn:aws:ram::aws:permission/AWSRAMDefaultPermission".to_owned();
+    AttachedPermission { arn, version: String::new(), is_default_version: true }
+}
+
+/// Lays what was made over what is shown of it already.
+fn complete(shown: &mut Container, made: &Container) {
+    fn missing<K: Ord + Clone, V: Clone>(shown: &mut BTreeMap<K, V>, made: &BTreeMap<K, V>) {
+        for (key, value) in made {
+            shown.entry(key.clone()).or_insert_with(|| value.clone());
+        }
+    }
+    missing(&mut shown.principals, &made.principals);
+    missing(&mut shown.resources, &made.resources);
+    missing(&mut shown.permissions, &made.permissions);
+    missing(&mut shown.tags, &made.tags);
+}
+
 fn lay(container: &mut Container, expected: &Expected, value: &Value) {
     let row = |state, external| Row { state, message: None, external, since: None };
     match (expected, value) {
@@ -187,6 +225,9 @@ fn lay(container: &mut Container, expected: &Expected, value: &Value) {
         }
         (Expected::Resource(r), Value::Present { .. }) => {
             container.resources.insert(r.clone(), row(AssociationState::Associating, false));
+            if let Some(resource_type) = type_of(r) {
+                container.permissions.entry(resource_type.to_owned()).or_insert_with(attached_default);
+            }
         }
         (Expected::Principal(p), Value::Absent) => {
             container
@@ -202,16 +243,13 @@ fn lay(container: &mut Container, expected: &Expected, value: &Value) {
         }
         (Expected::Name, Value::Text(name)) => container.name.clone_from(name),
         (Expected::External, Value::Flag(flag)) => container.allows_external = *flag,
-        (Expected::Permission(t), Value::Permission { arn }) => {
-            // The default's name is AWS's to know; until a read shows it, its prefix stands for it.
-            let arn = arn
-                .clone()
-                .unwrap_or_else(|| "arn:aws:ram::aws:permission/AWSRAMDefaultPermission".to_owned());
-            let attached = crate::plan::observed::AttachedPermission {
+        (Expected::Permission(t), Value::Permission { arn, version }) => {
+            let named = arn.clone().map(|arn| AttachedPermission {
                 arn,
-                version: String::new(),
+                version: version.clone().unwrap_or_default(),
                 is_default_version: true,
-            };
+            });
+            let attached = named.unwrap_or_else(attached_default);
             container.permissions.insert(t.clone(), attached);
         }
         (Expected::Tag(key), Value::Text(text)) => {
@@ -223,3 +261,6 @@ fn lay(container: &mut Container, expected: &Expected, value: &Value) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests;

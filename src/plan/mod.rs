@@ -4,6 +4,8 @@ pub mod change;
 pub mod claim;
 pub mod desired;
 pub mod expect;
+#[cfg(test)]
+pub(crate) mod fixture;
 pub mod gate;
 pub mod govern;
 pub mod names;

@@ -255,9 +255,9 @@ impl AttachedPermission {
         self.arn.rsplit('/').next().unwrap_or(&self.arn)
     }
 
-    /// AWS's own default for some type, by AWS's naming (ram.md §4).
+    /// AWS's own default for some type, by AWS's naming (ram.md §4): one of the account's that is named so is not.
     pub fn is_type_default(&self) -> bool {
-        self.name().starts_with("AWSRAMDefaultPermission")
+        self.arn.contains(":ram::aws:permission/") && self.name().starts_with("AWSRAMDefaultPermission")
     }
 }
 
@@ -285,6 +285,21 @@ mod tests {
                 (present, in_force, may_grant),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn only_a_permission_of_aws_is_a_types_default() {
+        let table = [
+            ("arn:aws:ram::aws:permission/AWSRAMDefaultPermissionSubnet", true),
+            ("arn:aws-cn:ram::aws:permission/AWSRAMDefaultPermissionSubnet", true),
+            ("arn:aws:ram::aws:permission/AWSRAMPermissionSubnetFull", false),
+            ("arn:aws:ram:eu-west-1:111122223333:permission/AWSRAMDefaultPermissionSubnet", false),
+        ];
+        for (arn, expected) in table {
+            let attached =
+                AttachedPermission { arn: arn.into(), version: "1".into(), is_default_version: true };
+            assert_eq!(attached.is_type_default(), expected, "{arn}");
         }
     }
 

@@ -159,7 +159,7 @@ impl<'a> Resolved<'a> {
         let allow = &self.policy.spec.allow;
         allow.resource_types.iter().any(|t| t.eq_ignore_ascii_case(resource_type.name))
             && (allow.resources.is_empty()
-                || allow.resources.iter().any(|pattern| matches(pattern, resource.as_str())))
+                || allow.resources.iter().any(|pattern| matches_arn(pattern, resource)))
     }
 
     /// Why this policy does not allow it, in words; none where it does.
@@ -188,12 +188,11 @@ impl<'a> Resolved<'a> {
 
     /// A type's default permission and read access need no mention (api.md).
     fn allows_permission(&self, name: &str) -> bool {
-        let short = name.rsplit('/').next().unwrap_or(name);
-        let harmless = name.contains(":ram::aws:permission/") || !name.starts_with("arn:");
-        let named = |p: &String| p == name || p == short && harmless;
-        let read =
-            short.ends_with("ReadAccess") || short.ends_with("ReadOnly") || short.ends_with("ReadOnlyAccess");
-        (harmless && short.starts_with("AWSRAM") && (short.starts_with("AWSRAMDefaultPermission") || read))
+        let named = |allowed: &String| match (managed_name(allowed), managed_name(name)) {
+            (Some(allowed), Some(name)) => allowed == name,
+            _ => allowed == name,
+        };
+        managed_name(name).is_some_and(is_default_or_read)
             || self.policy.spec.allow.permissions.iter().any(named)
     }
 
@@ -204,9 +203,9 @@ impl<'a> Resolved<'a> {
         if let Some(kind) = self.lacks_kind(principal) {
             return Some(kind);
         }
-        let account = principal.account()?.to_string();
-        if !external.accounts.contains(&account) {
-            return Some(format!("does not allow account {account} outside the organization"));
+        let listed = principal.account().is_some_and(|id| external.accounts.iter().any(|a| a == id.as_str()));
+        if !listed {
+            return Some(format!("does not allow {principal} outside the organization"));
         }
         let from = if external.renewable { term.now } else { term.declared_at };
         let longest = duration::parse(&external.max_duration).unwrap_or_default().as_secs();
@@ -267,18 +266,55 @@ impl<'a> Resolved<'a> {
     }
 }
 
-/// Whether a text matches a pattern in which `*` stands for any run of characters.
+/// The name of an AWS managed permission, given by its name or its ARN; none for a customer managed one.
+fn managed_name(permission: &str) -> Option<&str> {
+    if !permission.starts_with("arn:") {
+        return Some(permission);
+    }
+    let arn: Arn = permission.parse().ok()?;
+    let managed = arn.service() == "ram" && arn.region().is_empty() && arn.account() == "aws";
+    managed.then(|| permission.splitn(6, ':').last()?.strip_prefix("permission/")).flatten()
+}
+
+fn is_default_or_read(name: &str) -> bool {
+    let read = ["ReadAccess", "ReadOnly", "ReadOnlyAccess"].iter().any(|end| name.ends_with(end));
+    name.starts_with("AWSRAMDefaultPermission") || name.starts_with("AWSRAM") && read
+}
+
+/// Whether an ARN matches a pattern field by field, so that a wildcard never reaches into the account.
+fn matches_arn(pattern: &str, arn: &Arn) -> bool {
+    let fields: Vec<&str> = pattern.splitn(6, ':').collect();
+    let of_arn = arn.as_str().splitn(6, ':');
+    fields.len() == 6 && fields.into_iter().zip(of_arn).all(|(pattern, field)| matches(pattern, field))
+}
+
+/// Whether a text matches a pattern in which `*` stands for any run of characters and `?` for any one. Where it does
+/// not go on, the last `*` takes one character more: never more steps than pattern times text.
 pub fn matches(pattern: &str, text: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let Some(first) = parts.next() else { return text.is_empty() };
-    let Some(mut rest) = text.strip_prefix(first) else { return false };
-    let mut parts: Vec<&str> = parts.collect();
-    let Some(last) = parts.pop() else { return rest.is_empty() };
-    for part in parts {
-        match rest.find(part) {
-            Some(at) => rest = rest.get(at + part.len()..).unwrap_or_default(),
-            None => return false,
+    let (mut pattern, mut text) = (pattern.chars(), text.chars());
+    let mut last_star = None;
+    loop {
+        let (mut next_pattern, mut next_text) = (pattern.clone(), text.clone());
+        match (next_pattern.next(), next_text.next()) {
+            (Some('*'), _) => {
+                last_star = Some((next_pattern.clone(), text.clone()));
+                pattern = next_pattern;
+            }
+            (None, None) => return true,
+            (Some(token), Some(read)) if token == '?' || token == read => {
+                (pattern, text) = (next_pattern, next_text);
+            }
+            _ => {
+                let Some((after, mut taken)) = last_star else { return false };
+                if taken.next().is_none() {
+                    return false;
+                }
+                (pattern, text) = (after.clone(), taken.clone());
+                last_star = Some((after, taken));
+            }
         }
     }
-    rest.ends_with(last)
 }
+
+#[cfg(test)]
+mod tests;

@@ -68,11 +68,11 @@ fn resolve_share(facts: &Facts<'_>, share: &Share, departure: Departure) -> Desi
     let policies = Policies::of(policies, &key.namespace, &facts.cell.account, facts.set, facts.organization);
     let resources = resources(facts, share, &policies);
     let targets = targets::targets(facts, share, &resources, &policies);
-    let fate = fate(share, departure, &policies);
+    let fate = fate(facts, share, departure, &policies);
     let ledger = ledger(share);
     let containers = containers::containers(share, fate, &targets, &resources, &ledger);
     let mut refusals = vec![];
-    if share.spec.deletion_policy == DeletionPolicy::Orphan && !policies.allow_orphan() {
+    if wants_orphan(share) && !policies.allow_orphan() && !tree_is_unknown(facts) {
         let message =
             "no SharingPolicy for this namespace allows `deletionPolicy: Orphan`; a deletion revokes";
         refusals.push(Refusal::new(Reason::NotPermitted, message));
@@ -100,18 +100,24 @@ fn resolve_share(facts: &Facts<'_>, share: &Share, departure: Departure) -> Desi
     }
 }
 
-fn fate(share: &Share, departure: Departure, policies: &Policies<'_>) -> Fate {
+fn fate(facts: &Facts<'_>, share: &Share, departure: Departure, policies: &Policies<'_>) -> Fate {
     match departure {
         Departure::Stays => Fate::Keep,
         Departure::SweptAway => Fate::Release,
         Departure::Undecided => Fate::Undecided,
-        Departure::Deleted
-            if share.spec.deletion_policy == DeletionPolicy::Orphan && policies.allow_orphan() =>
-        {
-            Fate::Release
-        }
+        Departure::Deleted if wants_orphan(share) && policies.allow_orphan() => Fate::Release,
+        // Which policies speak rests on the tree; until it is known the deletion waits, since a revocation is final.
+        Departure::Deleted if wants_orphan(share) && tree_is_unknown(facts) => Fate::Undecided,
         Departure::Deleted => Fate::Revoke,
     }
+}
+
+fn wants_orphan(share: &Share) -> bool {
+    share.spec.deletion_policy == DeletionPolicy::Orphan
+}
+
+fn tree_is_unknown(facts: &Facts<'_>) -> bool {
+    matches!(facts.organization, Organization::Unknown)
 }
 
 fn ledger(share: &Share) -> BTreeMap<Side, LedgerEntry> {
@@ -198,3 +204,6 @@ fn tree_unknown() -> Refusal {
     let message = "the organization's tree has not been read yet: nothing is changed until it is; see the Organization's status";
     Refusal::new(Reason::TreeUnknown, message)
 }
+
+#[cfg(test)]
+mod tests;

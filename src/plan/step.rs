@@ -18,7 +18,7 @@ const RESOURCES_PER_CALL: usize = 100;
 pub struct Step {
     /// What is written.
     pub action: Action,
-    /// The widest effect of the changes in it.
+    /// The effect of the changes in it: neutral only if all are. No step both narrows and widens.
     pub effect: Effect,
     /// The causes of the changes in it.
     pub causes: BTreeSet<Cause>,
@@ -130,7 +130,9 @@ pub fn batch(changes: &[Change], create: impl FnOnce() -> Create, mark: &Mark) -
 fn step<'a>(action: Action, changes: impl IntoIterator<Item = &'a Change>) -> Option<Step> {
     let (effects, causes): (Vec<Effect>, BTreeSet<Cause>) =
         changes.into_iter().map(|c| (c.effect, c.cause)).unzip();
-    let effect = effects.into_iter().max()?;
+    let any = |effect| effects.contains(&effect).then_some(effect);
+    let neutral = any(Effect::Neutral);
+    let effect = any(Effect::Widen).or_else(|| any(Effect::Narrow)).or(neutral)?;
     Some(Step { action, effect, causes })
 }
 
@@ -225,3 +227,6 @@ fn tags(changes: &[Change]) -> Vec<Step> {
         .flatten()
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

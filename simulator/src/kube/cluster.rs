@@ -1,14 +1,15 @@
 //! The API: a request goes in, an answer or a watch comes out.
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WARNING};
 use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::events;
 use super::journal::{Entry, Journal, Outcome};
 use super::kinds::{Kinds, definitions, namespaces};
 use super::request::{Call, Verb};
+use super::respond::{forbidden, refused, respond};
 use super::status::{GroupResource, StatusError};
 use super::store::{Event, Key, Store};
 use super::watch::{Subscription, Watcher};
@@ -102,7 +103,7 @@ pub struct Cluster {
     pub(crate) next_watch: u64,
     seed: u64,
     drawn: u64,
-    hook: Option<Hook>,
+    pub(crate) hook: Option<Hook>,
     writes: u64,
 }
 
@@ -256,6 +257,9 @@ impl Cluster {
         } else if event.after.is_none() {
             self.follow_removal(now, event);
         }
+        if event.resource == events::resource() {
+            self.mirror_event(now, event);
+        }
     }
 
     pub(crate) fn put(&mut self, now: Timestamp, resource: &GroupResource, object: Value) -> Event {
@@ -280,7 +284,7 @@ impl Cluster {
     }
 
     pub(crate) fn new_uid(&mut self) -> String {
-        let hex: String = self.draw().iter().map(|b| format!("{b:02x}")).collect();
+        let hex = super::hex(&self.draw());
         let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
         format!("{}-{}-4{}-a{}-{}", part(0, 8), part(8, 12), part(13, 16), part(17, 20), part(20, 32))
     }
@@ -292,74 +296,6 @@ impl Cluster {
         let letter = |byte: &u8| LETTERS.get(usize::from(*byte) % LETTERS.len()).copied().unwrap_or(b'x');
         let suffix: String = self.draw().iter().take(5).map(letter).map(char::from).collect();
         base + &suffix
-    }
-
-    // ---- for drivers ----
-
-    /// Has `hook` called at each writing request from now on; `None` ends that.
-    pub fn set_hook(&mut self, hook: Option<Hook>) {
-        self.hook = hook;
-    }
-
-    /// The store's newest revision: the `resourceVersion` of the last write.
-    pub fn revision(&self) -> u64 {
-        self.store.revision()
-    }
-
-    /// Keeps the last `events` for watches from now on; what is older answers 410.
-    pub fn keep_history(&mut self, events: usize) {
-        self.store.set_capacity(events);
-    }
-
-    /// Forgets all history, as an etcd compaction to the head does: any watch or page of a past revision answers 410.
-    pub fn compact(&mut self) {
-        self.store.compact(self.store.revision());
-    }
-
-    /// Ends all watches that `which` matches, as an apiserver that restarts does.
-    pub fn end_watches(&mut self, which: &super::weather::Match) {
-        self.watchers.iter_mut().filter(|w| which.matches(&w.opened_by)).for_each(Watcher::end);
-    }
-
-    /// Breaks the connections of all watches that `which` matches.
-    pub fn break_watches(&mut self, which: &super::weather::Match) {
-        self.watchers.iter_mut().filter(|w| which.matches(&w.opened_by)).for_each(Watcher::break_off);
-    }
-
-    /// Sends 410 into all watches that `which` matches, and ends them.
-    pub fn expire_watches(&mut self, which: &super::weather::Match) {
-        self.watchers.iter_mut().filter(|w| which.matches(&w.opened_by)).for_each(Watcher::expire);
-    }
-
-    /// Delivers the events that a lag kept back, as far as the weather still says so.
-    pub fn release_watches(&mut self) {
-        self.watchers.iter_mut().for_each(|w| w.release(&self.weather));
-    }
-
-    /// Sends a bookmark into watch `id`; called by fronts as often as the subscription says.
-    pub fn bookmark(&mut self, now: Timestamp, id: u64) {
-        let revision = self.store.revision();
-        if self.weather.unavailable {
-            return;
-        }
-        if let Some(watcher) = self.watchers.iter_mut().find(|w| w.id == id) {
-            watcher.bookmark(revision, false, now);
-        }
-    }
-
-    /// Open watches.
-    pub fn open_watches(&self) -> usize {
-        self.watchers.iter().filter(|w| w.is_open()).count()
-    }
-
-    /// A stored object, past weather and journal; `namespace` is empty for cluster-scoped ones.
-    pub fn object(&self, resource: &GroupResource, namespace: &str, name: &str) -> Option<Value> {
-        self.store.get(resource, &Key::new(namespace, name)).map(|o| (**o).clone())
-    }
-
-    /// All stored objects of a resource, past weather and journal.
-    pub fn objects(&self, resource: &GroupResource) -> Vec<Value> {
-        self.store.all(resource).map(|(_, o)| (**o).clone()).collect()
     }
 }
 
@@ -380,57 +316,4 @@ fn struck(call: &Call, faults: &[(When, Fault)], now: When) -> Option<Reply> {
         Fault::Never => Some(Reply::Never),
         Fault::Late(_) | Fault::Stale(_) => None,
     })
-}
-
-/// 403 as RBAC words it.
-fn forbidden(call: &Call) -> StatusError {
-    let Some(target) = &call.target else {
-        return StatusError::new(
-            403,
-            "Forbidden",
-            format!("forbidden: User {:?} cannot get path", call.user),
-        );
-    };
-    let resource = match target.subresource.as_str() {
-        "" => target.resource.resource.clone(),
-        sub => format!("{}/{sub}", target.resource.resource),
-    };
-    let scope = match target.namespace.as_str() {
-        "" => "at the cluster scope".to_owned(),
-        namespace => format!("in the namespace {namespace:?}"),
-    };
-    let (verb, group) = (call.verb.as_str(), &target.resource.group);
-    let why =
-        format!("User {:?} cannot {verb} resource {resource:?} in API group {group:?} {scope}", call.user);
-    StatusError::forbidden(&target.resource, &target.name, &why)
-}
-
-fn refused(error: &StatusError) -> http::Response<Bytes> {
-    let mut response = respond(Served::new(error.code, Body::Json(error.to_status())));
-    if let Some(seconds) = error.retry_after() {
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
-    }
-    response
-}
-
-fn respond(served: Served) -> http::Response<Bytes> {
-    let (content_type, body) = match served.body {
-        Body::Json(value) => ("application/json", value.to_string()),
-        Body::Typed(content_type, value) => (content_type, value.to_string()),
-        Body::Text(text) => ("text/plain", text),
-        Body::Watch(_) => ("application/json", String::new()),
-    };
-    let mut response = http::Response::new(Bytes::from(body));
-    *response.status_mut() = http::StatusCode::from_u16(served.code).unwrap_or_default();
-    let headers = response.headers_mut();
-    let mut set = |name: HeaderName, value: &str| {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            headers.append(name, value);
-        }
-    };
-    set(CONTENT_TYPE, content_type);
-    for warning in served.warnings {
-        set(WARNING, &format!("299 - {:?}", warning));
-    }
-    response
 }

@@ -14,6 +14,7 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use hyper_util::rt::TokioIo;
 use k8s_openapi::jiff::Timestamp;
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::cluster::{Cluster, Reply};
@@ -115,16 +116,20 @@ impl Shared {
         response
     }
 
-    /// Serves HTTP on `listener` until dropped.
+    /// Serves HTTP on `listener`; dropping the future closes all connections.
     ///
     /// # Errors
     /// The listener fails.
     pub async fn serve_http(self, listener: TcpListener) -> std::io::Result<Infallible> {
+        let mut connections = JoinSet::new();
         loop {
-            let (stream, _) = listener.accept().await?;
+            let (stream, _) = tokio::select! {
+                accepted = listener.accept() => accepted?,
+                Some(_closed) = connections.join_next() => continue,
+            };
             let shared = self.clone();
             let service = hyper::service::service_fn(move |request| shared.clone().serve_body(request));
-            tokio::spawn(async move {
+            connections.spawn(async move {
                 let connection = hyper::server::conn::http1::Builder::new()
                     .serve_connection(TokioIo::new(stream), service);
                 // A client that goes away in the middle is the client's affair.

@@ -62,7 +62,7 @@ fn matches(item: &Value, path: &[String], wanted: &str) -> bool {
     let found = path.iter().try_fold(item, |value, field| value.get(field));
     match found {
         Some(Value::String(text)) => text == wanted,
-        Some(other) => other.to_string() == wanted,
+        Some(other) => format!("{other}") == wanted,
         None => false,
     }
 }

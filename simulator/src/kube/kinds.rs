@@ -18,11 +18,13 @@ pub(crate) struct Column {
     pub(crate) format: String,
     pub(crate) description: String,
     pub(crate) priority: i64,
-    pub(crate) path: JsonPath,
+    /// The first that finds something counts.
+    pub(crate) paths: Vec<JsonPath>,
 }
 
 /// One served version of a resource.
 #[derive(Debug)]
+#[expect(clippy::struct_field_names, reason = "the names are discovery's own")]
 pub(crate) struct Kind {
     pub(crate) resource: GroupResource,
     pub(crate) version: String,
@@ -38,10 +40,18 @@ pub(crate) struct Kind {
     pub(crate) schema: Option<Schema>,
     /// How objects merge under server-side apply.
     pub(crate) shape: Shape,
-    /// Writes without a resourceVersion are taken (`AllowUnconditionalUpdate`); only for built-in kinds.
-    pub(crate) unconditional_update: bool,
-    /// Custom resources count generations and answer deletions with a Status.
-    pub(crate) custom: bool,
+    pub(crate) origin: Origin,
+}
+
+/// Who made a kind: their registry strategies differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// A CustomResourceDefinition.
+    Custom,
+    /// Kubernetes.
+    BuiltIn,
+    /// Kubernetes, and updates without a resourceVersion are taken (`AllowUnconditionalUpdate`).
+    Unconditional,
 }
 
 impl Kind {
@@ -56,6 +66,10 @@ impl Kind {
         } else {
             format!("{}/{}", self.group(), self.version)
         }
+    }
+
+    pub(crate) fn is_custom(&self) -> bool {
+        self.origin == Origin::Custom
     }
 
     pub(crate) fn has_subresource(&self, name: &str) -> bool {
@@ -82,8 +96,7 @@ impl Kind {
             selectable: Vec::new(),
             schema: None,
             shape: Shape::of_object(None),
-            unconditional_update: true,
-            custom: false,
+            origin: Origin::Unconditional,
         }
     }
 
@@ -98,11 +111,11 @@ impl Kind {
     }
 
     fn conditional(mut self) -> Self {
-        self.unconditional_update = false;
+        self.origin = Origin::BuiltIn;
         self
     }
 
-    /// Columns given as (name, JSONPath).
+    /// Columns given as (name, JSONPath or several, `|` between).
     fn columns(mut self, columns: &[(&str, &str)]) -> Self {
         self.columns = columns
             .iter()
@@ -112,7 +125,7 @@ impl Kind {
                 format: String::new(),
                 description: String::new(),
                 priority: 0,
-                path: JsonPath::parse(path),
+                paths: path.split('|').map(JsonPath::parse).collect(),
             })
             .collect();
         self
@@ -156,7 +169,7 @@ fn built_ins() -> Vec<Kind> {
         Kind::built_in("", "v1", "configmaps", "ConfigMap", true).short(&["cm"]).columns(&[AGE]),
         Kind::built_in("", "v1", "serviceaccounts", "ServiceAccount", true).short(&["sa"]).columns(&[AGE]),
         Kind::built_in("", "v1", "events", "Event", true).short(&["ev"]).selectable(events).columns(&[
-            ("Last Seen", ".lastTimestamp"),
+            ("Last Seen", ".series.lastObservedTime|.lastTimestamp|.eventTime"),
             ("Type", ".type"),
             ("Reason", ".reason"),
             ("Object", ".involvedObject.name"),
@@ -166,7 +179,7 @@ fn built_ins() -> Vec<Kind> {
             .short(&["ev"])
             .selectable(&[".regarding.kind", ".regarding.name", ".regarding.uid", ".reason", ".type"])
             .columns(&[
-                ("Last Seen", ".eventTime"),
+                ("Last Seen", ".series.lastObservedTime|.deprecatedLastTimestamp|.eventTime"),
                 ("Type", ".type"),
                 ("Reason", ".reason"),
                 ("Object", ".regarding.name"),
@@ -254,8 +267,7 @@ fn defined_version(definition: &Value, version: &Value) -> Kind {
         selectable: paths.map(|f| selectable(text(f, "/jsonPath"))).collect(),
         shape: Shape::of_object(schema),
         schema: schema.map(Schema::new),
-        unconditional_update: false,
-        custom: true,
+        origin: Origin::Custom,
         kind,
     }
 }
@@ -283,7 +295,7 @@ fn columns(version: &Value) -> Vec<Column> {
                 description => description.to_owned(),
             },
             priority: c.get("priority").and_then(Value::as_i64).unwrap_or_default(),
-            path: JsonPath::parse(text(c, "/jsonPath")),
+            paths: vec![JsonPath::parse(text(c, "/jsonPath"))],
         })
         .collect();
     if !columns.is_empty() {
@@ -297,6 +309,6 @@ fn columns(version: &Value) -> Vec<Column> {
                       created."
             .to_owned(),
         priority: 0,
-        path: JsonPath::parse(AGE.1),
+        paths: vec![JsonPath::parse(AGE.1)],
     }]
 }

@@ -18,7 +18,7 @@ pub(crate) fn patched(call: &Call, kind: &Kind, live: &Value) -> Result<Value, S
     let mut object = live.clone();
     match call.media_type() {
         MERGE => json_patch::merge(&mut object, &decode::value(call)?),
-        STRATEGIC if !kind.custom => json_patch::merge(&mut object, &decode::value(call)?),
+        STRATEGIC if !kind.is_custom() => json_patch::merge(&mut object, &decode::value(call)?),
         JSON => operations(&mut object, call)?,
         _ => {
             let accepted = [JSON, MERGE, APPLY].join(", ");

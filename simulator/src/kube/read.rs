@@ -18,7 +18,7 @@ use super::watch::{Subscription, Watcher};
 /// A watch without `timeoutSeconds` ends within 30 to 60 minutes (`--min-request-timeout`).
 const MIN_WATCH_SECONDS: u64 = 1800;
 /// How often the watch cache sends bookmarks.
-const BOOKMARK_EVERY: Duration = Duration::from_secs(60);
+const BOOKMARK_EVERY: Duration = Duration::from_mins(1);
 
 impl Cluster {
     pub(crate) fn get(
@@ -218,7 +218,7 @@ impl Page {
 /// Opaque to clients: revision, namespace and name in hexadecimal digits.
 fn encode_token(revision: u64, last: &Key) -> String {
     let text = format!("{revision}/{}/{}", last.namespace, last.name);
-    text.bytes().map(|b| format!("{b:02x}")).collect()
+    super::hex(text.as_bytes())
 }
 
 fn decode_token(token: &str) -> Option<(u64, Key)> {

@@ -39,7 +39,7 @@ impl Form {
             Self::Metadata => metadata(object, "PartialObjectMetadata"),
             Self::Table { objects } => {
                 let meta = json!({"resourceVersion": super::object::resource_version(object)});
-                table::table(kind, std::iter::once(object), meta, columns, objects, now)
+                table::table(kind, std::iter::once(object), &meta, columns, objects, now)
             }
         }
     }
@@ -53,7 +53,7 @@ impl Form {
     ) -> Value {
         match self {
             Self::Object => {
-                if let (true, Some(meta)) = (kind.custom, list_meta.as_object_mut()) {
+                if let (true, Some(meta)) = (kind.is_custom(), list_meta.as_object_mut()) {
                     // Lists of custom resources are not typed, and show this field even when empty.
                     meta.entry("continue").or_insert_with(|| "".into());
                 }
@@ -65,11 +65,11 @@ impl Form {
                 json!({"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadataList",
                        "metadata": list_meta, "items": items})
             }
-            Self::Table { objects } => table::table(kind, items, list_meta, true, objects, now),
+            Self::Table { objects } => table::table(kind, items, &list_meta, true, objects, now),
         }
     }
 
-    pub(crate) fn bookmark(self, kind: &Kind, meta: Value, columns: bool, now: Timestamp) -> Value {
+    pub(crate) fn bookmark(self, kind: &Kind, meta: &Value, columns: bool, now: Timestamp) -> Value {
         match self {
             Self::Object => json!({"apiVersion": kind.api_version(), "kind": kind.kind, "metadata": meta}),
             Self::Metadata => {

@@ -15,7 +15,7 @@ pub(crate) fn prepare_create(kind: &Kind, object: &mut Value) {
     {
         map.remove("status");
     }
-    if kind.custom || kind.resource == definitions() {
+    if kind.is_custom() || kind.resource == definitions() {
         object::set_meta(object, "generation", 1);
     } else {
         object::remove_meta(object, "generation");
@@ -46,7 +46,7 @@ pub(crate) fn prepare_update(kind: &Kind, subresource: &str, object: &mut Value,
             if kind.resource == namespaces() {
                 object::copy_member(object, live, "spec");
             }
-            let counts = kind.custom || kind.resource == definitions();
+            let counts = kind.is_custom() || kind.resource == definitions();
             if counts && object::differs_beyond_metadata(object, live) {
                 object::set_meta(object, "generation", object::generation(live) + 1);
             }
@@ -70,7 +70,7 @@ fn keep_all_but_spec(object: &mut Value, live: &Value) {
 
 /// What the strategy refuses on create. Of a custom resource it checks the metadata itself.
 pub(crate) fn validate_create(kind: &Kind, object: &Value) -> Vec<FieldError> {
-    let errors = if kind.custom { metadata::validate(kind, object) } else { Vec::new() };
+    let errors = if kind.is_custom() { metadata::validate(kind, object) } else { Vec::new() };
     match &kind.schema {
         Some(schema) => schema.validate(object, None, Part::Object, errors),
         None => errors,
@@ -85,7 +85,7 @@ pub(crate) fn validate_update(
     live: &Value,
 ) -> Vec<FieldError> {
     let part = if subresource == "status" { Part::Status } else { Part::Object };
-    let errors = if kind.custom { metadata::validate_update(object, live) } else { Vec::new() };
+    let errors = if kind.is_custom() { metadata::validate_update(object, live) } else { Vec::new() };
     match &kind.schema {
         Some(schema) => schema.validate(object, Some(live), part, errors),
         None => errors,

@@ -10,7 +10,7 @@ use super::object;
 pub(crate) fn table<'a>(
     kind: &Kind,
     objects: impl Iterator<Item = &'a Value>,
-    list_meta: Value,
+    list_meta: &Value,
     with_columns: bool,
     whole_objects: bool,
     now: Timestamp,
@@ -60,7 +60,8 @@ fn row(kind: &Kind, object: &Value, whole: bool, now: Timestamp) -> Value {
 }
 
 fn cell(column: &Column, object: &Value, now: Timestamp) -> Value {
-    let Some(value) = column.path.find(object).first().copied() else { return Value::Null };
+    let found = column.paths.iter().find_map(|path| path.find(object).first().copied());
+    let Some(value) = found else { return Value::Null };
     match (column.type_.as_str(), value) {
         ("date", Value::String(text)) => text
             .parse::<Timestamp>()

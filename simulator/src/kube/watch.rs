@@ -193,11 +193,13 @@ impl Watcher {
         if !self.lagging.is_empty() || !self.behind.is_empty() {
             return;
         }
-        let mut metadata = json!({"resourceVersion": revision.to_string()});
-        if ends_initial_events {
-            metadata["annotations"] = json!({"k8s.io/initial-events-end": "true"});
-        }
-        let object = self.form.bookmark(&self.kind, metadata, !self.columns_sent, now);
+        let version = revision.to_string();
+        let metadata = if ends_initial_events {
+            json!({"resourceVersion": version, "annotations": {"k8s.io/initial-events-end": "true"}})
+        } else {
+            json!({"resourceVersion": version})
+        };
+        let object = self.form.bookmark(&self.kind, &metadata, !self.columns_sent, now);
         self.send(Ok(line(&json!({"type": "BOOKMARK", "object": object}))));
     }
 

@@ -203,7 +203,7 @@ pub struct WatchRule {
 /// All that goes wrong, or is slow.
 #[derive(Clone, Debug, Default)]
 pub struct Weather {
-    /// No connection can be made, and open watches are silent.
+    /// No connection can be made. Watches that are open stay so: break them with [`super::Cluster::break_watches`].
     pub unavailable: bool,
     /// How long a request is on its way, and again its answer.
     pub latency: Duration,

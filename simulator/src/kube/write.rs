@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::cluster::{Body, Cluster, Served};
 use super::decode::{self, Decoded};
-use super::kinds::{Kind, namespaces};
+use super::kinds::{Kind, Origin, namespaces};
 use super::request::{Call, Target};
 use super::status::{FieldError, StatusError};
 use super::store::Key;
@@ -75,7 +75,7 @@ impl Cluster {
         decode::check_name(&object, &target.name)?;
         let live = self.store.get(&kind.resource, &write.key()).cloned().ok_or_else(|| write.not_found())?;
         check_uid(&write, &object, &live)?;
-        if kind.unconditional_update && object::resource_version(&object).is_empty() {
+        if kind.origin == Origin::Unconditional && object::resource_version(&object).is_empty() {
             object::copy_meta(&mut object, &live, "resourceVersion");
         }
         let object = fields::update(&write, Some(&live), object);
@@ -111,13 +111,13 @@ impl Cluster {
             if !write.target.subresource.is_empty() {
                 return Err(write.not_found());
             }
-            let mut object = fields::apply(write, None, config)?;
+            let mut object = fields::apply(write, None, &config)?;
             decode::check_namespace(&mut object, write.kind, &write.target.namespace)?;
             decode::check_name(&object, &write.target.name)?;
             let created = self.create_object(write, object)?;
             return Ok(Served { warnings, ..Self::served(write, 201, &created, true) });
         };
-        let object = fields::apply(write, Some(&live), config)?;
+        let object = fields::apply(write, Some(&live), &config)?;
         decode::check_name(&object, &write.target.name)?;
         let (object, changed) = self.update_object(write, &live, object)?;
         Ok(Served { warnings, ..Self::served(write, 200, &object, changed) })

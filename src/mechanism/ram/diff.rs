@@ -64,14 +64,21 @@ impl Comparison<'_> {
             return out.waits.push(wait);
         }
         if self.must_mark_first() {
-            let cause = if self.container.mark().is_some() { Cause::Claim } else { self.pending };
-            out.changes.push(ChangeKind::Mark.because(cause));
-            return;
+            return out.changes.push(ChangeKind::Mark.because(self.cause_of_mark()));
         }
         if self.want.presence == Presence::Gone && self.may_delete_whole() {
             return out.changes.push(ChangeKind::Delete.because(self.cause_of_deletion()));
         }
-        self.removals(out);
+        if self.share.fate == Fate::Revoke {
+            out.changes.extend(self.removals_beyond_tenant());
+            return out.changes.push(ChangeKind::Delete.because(Cause::Deletion));
+        }
+        for removal in self.removals() {
+            match removal {
+                Ok(change) => out.changes.push(change),
+                Err(wait) => out.waits.push(wait),
+            }
+        }
         self.external(out);
         self.permissions(out);
         self.additions(out);
@@ -107,12 +114,21 @@ impl Comparison<'_> {
         self.mark.uid.is_empty() && found.is_some_and(|found| found.claims_same(self.mark))
     }
 
+    /// What is to be taken out whatever the tenant holds back needs the mark first, and takes it along.
+    fn cause_of_mark(&self) -> Cause {
+        let otherwise = if self.container.mark().is_some() { Cause::Claim } else { self.pending };
+        self.removals_beyond_tenant().first().map_or(otherwise, |removal| removal.cause)
+    }
+
+    fn removals_beyond_tenant(&self) -> Vec<Change> {
+        let removals = self.removals().into_iter().filter_map(Result::ok);
+        removals.filter(|c| c.effect == Effect::Narrow && c.cause.is_beyond_tenant()).collect()
+    }
+
     /// While the tenant holds changes back, ends of `until` must pass on their own: principal by principal.
     fn may_delete_whole(&self) -> bool {
         let held_back = self.share.switches.report || self.share.switches.suspend;
-        self.share.fate == Fate::Revoke
-            || !held_back
-            || !self.container.principals.values().any(|row| row.state.may_grant())
+        !held_back || !self.container.principals.values().any(|row| row.state.may_grant())
     }
 
     fn cause_of_deletion(&self) -> Cause {
@@ -126,35 +142,36 @@ impl Comparison<'_> {
         refused.max().unwrap_or(self.pending)
     }
 
-    fn removals(&self, out: &mut Difference) {
+    /// What is to be taken out, and in words what would be if this version knew its state.
+    fn removals(&self) -> Vec<Result<Change, String>> {
         let principals = self.container.principals.iter().map(|(p, row)| {
-            (
-                ChangeKind::RemovePrincipal(p.clone()),
-                p.to_string(),
-                self.want.principals.get(p),
-                row,
-                self.want.unresolved,
-            )
+            let unnamed = (!self.want.unresolved).then(|| self.want.nameless.unwrap_or(self.pending));
+            let removal = self.removal_of(self.want.principals.get(p), row, unnamed);
+            (ChangeKind::RemovePrincipal(p.clone()), p.to_string(), row, removal)
         });
         let resources = self.container.resources.iter().map(|(r, row)| {
-            (ChangeKind::RemoveResource(r.clone()), r.clone(), self.want.resources.get(r), row, false)
+            let removal = self.removal_of(self.want.resources.get(r), row, Some(self.pending));
+            (ChangeKind::RemoveResource(r.clone()), r.clone(), row, removal)
         });
-        for (removal, name, standing, row, may_be_held) in principals.chain(resources) {
-            match self.removal_of(standing, row, may_be_held) {
-                Removal::No => {}
-                Removal::Now(cause, effect) => out.changes.push(Change { kind: removal, cause, effect }),
-                Removal::Never => out.waits.push(format!("{name} is {} and is left alone", row.state)),
-            }
-        }
+        let all = principals.chain(resources);
+        all.filter_map(|(kind, name, row, removal)| match removal {
+            Removal::No => None,
+            Removal::Now(cause, effect) => Some(Ok(Change { kind, cause, effect })),
+            Removal::Never => Some(Err(format!("{name} is {} and is left alone", row.state))),
+        })
+        .collect()
     }
 
-    fn removal_of(&self, standing: Option<&Standing>, row: &Row, may_be_held: bool) -> Removal {
+    /// `unnamed` is the cause where nothing declares the member; none where it may be somebody who is held.
+    fn removal_of(&self, standing: Option<&Standing>, row: &Row, unnamed: Option<Cause>) -> Removal {
         let cause = match standing {
             Some(Standing::Held) => return Removal::No,
-            None if may_be_held => return Removal::No,
             Some(Standing::Granted) => return self.retry_of(row),
             Some(Standing::Refused(cause)) => *cause,
-            None => self.pending,
+            None => match unnamed {
+                Some(cause) => cause,
+                None => return Removal::No,
+            },
         };
         match &row.state {
             AssociationState::Associating | AssociationState::Associated => {
@@ -191,20 +208,42 @@ impl Comparison<'_> {
         }
     }
 
+    /// A permission is swapped only once nobody and nothing is left in the share that the swap would reach undeclared.
     fn permissions(&self, out: &mut Difference) {
-        let changes: Vec<PermissionChange> =
-            self.want.types.iter().filter_map(|t| self.permission(t)).collect();
-        if changes.is_empty() {
-            return;
-        }
-        match self.unwanted_principals().first() {
-            Some(principal) => {
-                out.waits.push(format!("the permission change waits until {principal} is removed"));
+        for change in self.permission_changes() {
+            match self.obstacle_to_permission(&change) {
+                Some(obstacle) => out
+                    .waits
+                    .push(format!("the permission for {} is changed once {obstacle}", change.resource_type)),
+                None => out.changes.push(ChangeKind::SetPermission(change).because(self.pending)),
             }
-            None => out
-                .changes
-                .extend(changes.into_iter().map(|c| ChangeKind::SetPermission(c).because(self.pending))),
         }
+    }
+
+    fn permission_changes(&self) -> impl Iterator<Item = PermissionChange> {
+        self.want.types.iter().filter_map(|t| self.permission(t))
+    }
+
+    fn obstacle_to_permission(&self, change: &PermissionChange) -> Option<String> {
+        let resources = self.unwanted_resources();
+        let resource = resources.iter().find(|arn| is_of_type(arn, &change.resource_type));
+        let member = self.unwanted_principals().into_iter().next().or_else(|| resource.cloned());
+        member.map(|member| left(&member)).or_else(|| self.impossible_version(change))
+    }
+
+    /// AWS attaches a permission's default version only (ram.md §1.2): where that one is attached already, another one
+    /// that a Share pins cannot be had by asking again.
+    fn impossible_version(&self, change: &PermissionChange) -> Option<String> {
+        let attached = self.container.permissions.get(&change.resource_type)?;
+        let pinned = change.version.as_ref()?;
+        let same = change.arn.as_ref() == Some(&attached.arn) && attached.is_default_version;
+        (same && attached.version != *pinned).then(|| {
+            format!(
+                "version {pinned} is the default version of {} in AWS, which is {} now; pin that one or none",
+                attached.name(),
+                attached.version
+            )
+        })
     }
 
     /// One permission a type (ram.md §4). A type's own default is right where the Share names none, whatever its version.
@@ -228,8 +267,8 @@ impl Comparison<'_> {
     }
 
     fn shares_type(&self, resource_type: &str) -> bool {
-        let present = self.container.resources.iter().filter(|(_, row)| row.state.is_present());
-        present.filter_map(|(arn, _)| ResourceType::of(&arn.parse().ok()?)).any(|t| t.name == resource_type)
+        let live = self.container.resources.iter().filter(|(_, row)| row.state.may_grant());
+        live.into_iter().any(|(arn, _)| is_of_type(arn, resource_type))
     }
 
     fn unwanted_principals(&self) -> BTreeSet<String> {
@@ -246,46 +285,32 @@ impl Comparison<'_> {
         live.map(|(r, _)| r.clone()).collect()
     }
 
+    /// A principal waits for resources to leave, a resource for principals, and both for the permission that they would
+    /// otherwise be granted under.
     fn additions(&self, out: &mut Difference) {
-        let principals = self
-            .want
-            .granted_principals()
-            .map(|p| (ChangeKind::AddPrincipal(p.clone()), p.to_string(), self.container.principals.get(p)));
-        self.add(out, principals, self.unwanted_resources().first());
-        let resources = self
-            .want
-            .granted_resources()
-            .map(|r| (ChangeKind::AddResource(r.clone()), r.clone(), self.container.resources.get(r)));
-        self.add(out, resources, self.unwanted_principals().first());
-    }
-
-    fn add<'b>(
-        &self,
-        out: &mut Difference,
-        wanted: impl Iterator<Item = (ChangeKind, String, Option<&'b Row>)>,
-        obstacle: Option<&String>,
-    ) {
-        for (addition, name, row) in wanted {
-            match (row.map(|row| &row.state), obstacle) {
-                (None | Some(AssociationState::Disassociated), None) => {
-                    out.changes.push(addition.because(self.pending));
-                }
-                (None | Some(AssociationState::Disassociated), Some(first)) => {
-                    out.waits.push(format!("{name} is added once {first} is out of the share"));
-                }
-                (Some(AssociationState::Disassociating), _) => {
-                    out.waits.push(format!("{name} is added once AWS has finished removing it"));
-                }
-                (
-                    Some(
-                        AssociationState::Failed
-                        | AssociationState::Associating
-                        | AssociationState::Associated
-                        | AssociationState::Other(_),
-                    ),
-                    _,
-                ) => {}
-            }
+        let waiting: BTreeSet<String> = self
+            .permission_changes()
+            .filter(|change| self.obstacle_to_permission(change).is_some())
+            .map(|change| change.resource_type)
+            .collect();
+        let resources = self.unwanted_resources();
+        let obstacle = resources.first().map(|r| left(r)).or_else(|| waiting.first().map(|t| swapped(t)));
+        for p in self.want.granted_principals() {
+            let row = self.container.principals.get(p);
+            add(
+                out,
+                ChangeKind::AddPrincipal(p.clone()).because(self.pending),
+                &p.to_string(),
+                row,
+                obstacle.as_deref(),
+            );
+        }
+        let principals = self.unwanted_principals();
+        for r in self.want.granted_resources() {
+            let permission = waiting.iter().find(|t| is_of_type(r, t));
+            let obstacle = principals.first().map(|p| left(p)).or_else(|| permission.map(|t| swapped(t)));
+            let row = self.container.resources.get(r);
+            add(out, ChangeKind::AddResource(r.clone()).because(self.pending), r, row, obstacle.as_deref());
         }
     }
 
@@ -300,9 +325,45 @@ impl Comparison<'_> {
     }
 }
 
+fn is_of_type(arn: &str, resource_type: &str) -> bool {
+    arn.parse().ok().and_then(|arn| ResourceType::of(&arn)).is_some_and(|t| t.name == resource_type)
+}
+
+fn left(member: &str) -> String {
+    format!("{member} is out of the share")
+}
+
+fn swapped(resource_type: &str) -> String {
+    format!("the permission for {resource_type} is changed")
+}
+
+fn add(out: &mut Difference, addition: Change, name: &str, row: Option<&Row>, obstacle: Option<&str>) {
+    match (row.map(|row| &row.state), obstacle) {
+        (None | Some(AssociationState::Disassociated), None) => out.changes.push(addition),
+        (None | Some(AssociationState::Disassociated), Some(obstacle)) => {
+            out.waits.push(format!("{name} is added once {obstacle}"));
+        }
+        (Some(AssociationState::Disassociating), _) => {
+            out.waits.push(format!("{name} is added once AWS has finished removing it"));
+        }
+        (
+            Some(
+                AssociationState::Failed
+                | AssociationState::Associating
+                | AssociationState::Associated
+                | AssociationState::Other(_),
+            ),
+            _,
+        ) => {}
+    }
+}
+
 enum Removal {
     No,
     Now(Cause, Effect),
     /// In a state of the future: nobody knows what a write would do.
     Never,
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    api::Share,
-    model::{Digest, ResourceType, Side},
+    api::{Share, share::PermissionChoice},
+    model::{Digest, Side, mark},
     plan::desired::{
-        DesiredContainer, Fate, LedgerEntry, Presence, Resource, Standing, Target, WantedPermission,
+        Cause, DesiredContainer, Fate, LedgerEntry, Presence, Resource, Standing, Target, WantedPermission,
     },
 };
 
@@ -38,17 +38,25 @@ fn container(
         let Some(principal) = &target.principal else { continue };
         let standing: &mut Standing =
             principals.entry(principal.clone()).or_insert_with(|| target.standing.clone());
-        // Declared twice: whichever gives more decides.
-        if rank(&target.standing) > rank(standing) {
+        // Declared twice: whichever gives more decides; among refusals the one that nobody may delay.
+        if weight(&target.standing) > weight(standing) {
             *standing = target.standing.clone();
         }
     }
     let unresolved =
         targets.iter().any(|t| t.side == side && t.principal.is_none() && t.standing == Standing::Held);
+    let nameless = targets.iter().filter(|t| t.side == side && t.principal.is_none());
+    let nameless = nameless.filter_map(|t| match t.standing {
+        Standing::Refused(cause) => Some(cause),
+        Standing::Granted | Standing::Held => None,
+    });
     let tags: BTreeMap<String, String> =
-        share.spec.tags.iter().map(|(k, v)| (k.clone(), v.0.clone())).collect();
-    let retired_tags =
-        ledger.iter().flat_map(|entry| &entry.tag_keys).filter(|key| !tags.contains_key(*key)).cloned();
+        share.spec.tags.iter().map(|(k, v)| (k.clone(), v.0.clone())).filter(|(k, _)| is_free(k)).collect();
+    let retired_tags = ledger
+        .iter()
+        .flat_map(|entry| &entry.tag_keys)
+        .filter(|key| !tags.contains_key(*key) && is_free(key))
+        .cloned();
     let types = types(resources);
     let mut container = DesiredContainer {
         side,
@@ -56,6 +64,7 @@ fn container(
         name: name(share, side),
         principals,
         unresolved,
+        nameless: nameless.max(),
         resources: resources.iter().map(|(arn, r)| (arn.clone(), r.standing.clone())).collect(),
         permissions: permissions(share, &types),
         types,
@@ -64,6 +73,18 @@ fn container(
     };
     container.presence = presence(fate, &container);
     container
+}
+
+/// Our mark's keys and AWS's own are nobody's to declare, also in a Share that was stored before its schema said so.
+fn is_free(key: &str) -> bool {
+    !key.starts_with(mark::TAG_PREFIX) && !key.starts_with("aws:")
+}
+
+fn weight(standing: &Standing) -> (u8, bool, Option<Cause>) {
+    match standing {
+        Standing::Refused(cause) => (0, cause.is_beyond_tenant(), Some(*cause)),
+        Standing::Granted | Standing::Held => (rank(standing), false, None),
+    }
 }
 
 fn rank(standing: &Standing) -> u8 {
@@ -112,17 +133,23 @@ fn types(resources: &BTreeMap<String, Resource>) -> BTreeSet<String> {
 fn permissions(share: &Share, types: &BTreeSet<String>) -> BTreeMap<String, WantedPermission> {
     let partition =
         share.spec.region.parse().map_or("aws", |region: crate::model::Region| region.partition());
-    let chosen = share.spec.permissions.iter().filter_map(|choice| {
-        let resource_type = ResourceType::named(&choice.resource_type)?.name.to_owned();
+    let wanted = types.iter().filter_map(|resource_type| {
+        let choice = permission_for(share, resource_type)?;
         let arn = if choice.permission.starts_with("arn:") {
             choice.permission.clone()
         } else {
             format!("arn:{partition}:ram::aws:permission/{}", choice.permission)
         };
         let version = (choice.version != "Default").then(|| choice.version.clone());
-        Some((resource_type, WantedPermission { arn, version }))
+        Some((resource_type.clone(), WantedPermission { arn, version }))
     });
-    chosen.filter(|(resource_type, _)| types.contains(resource_type)).collect()
+    wanted.collect()
+}
+
+/// The permission that a Share names for a type. Policies and containers must ask the same question: the schema tells
+/// `ec2:Subnet` from `EC2:subnet`, AWS does not.
+pub(super) fn permission_for<'a>(share: &'a Share, resource_type: &str) -> Option<&'a PermissionChoice> {
+    share.spec.permissions.iter().find(|choice| choice.resource_type.eq_ignore_ascii_case(resource_type))
 }
 
 /// A fingerprint of all that would be in AWS.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Facts, tree_unknown, undecided};
+use super::{Facts, containers::permission_for, tree_unknown, undecided};
 use crate::{
     api::{Pin, PinKind, Reason, Share, share},
     model::{AccountId, Arn, Principal, ResourceType, Side, Timestamp},
@@ -47,24 +47,7 @@ pub(super) fn targets(
     policies: &Policies<'_>,
 ) -> Vec<Target> {
     let resolver = Resolver { facts, share, resources, policies };
-    let mut targets: Vec<Target> = share.spec.targets.iter().map(|target| resolver.target(target)).collect();
-    refuse_duplicates(&mut targets);
-    targets
-}
-
-/// The first entry that means a principal stands for all of them.
-fn refuse_duplicates(targets: &mut [Target]) {
-    let mut seen: BTreeMap<Principal, String> = BTreeMap::new();
-    for target in targets {
-        let Some(principal) = target.principal.clone() else { continue };
-        if let Some(first) = seen.get(&principal) {
-            let message = format!("means the same as `{first}`; keep one of them");
-            target.standing = Standing::Refused(Cause::Edit);
-            target.refusal = Some(Refusal::new(Reason::DuplicateTarget, message));
-        } else {
-            seen.insert(principal, target.declared_as.clone());
-        }
-    }
+    share.spec.targets.iter().map(|target| resolver.target(target)).collect()
 }
 
 struct Resolver<'a> {
@@ -84,7 +67,7 @@ impl Resolver<'_> {
             declared_at,
             now: self.facts.now,
         });
-        let (standing, refusal) = self.standing(&meant, outside, term);
+        let (standing, refusal) = self.standing(declared, &meant, outside, term);
         Target {
             declared_as: describe(declared),
             side: if outside { Side::Outer } else { Side::Inner },
@@ -99,10 +82,16 @@ impl Resolver<'_> {
     }
 
     /// Ended first, then what policy takes away, then what cannot be decided now: a hold keeps nothing open.
-    fn standing(&self, meant: &Meant, outside: bool, term: Option<Term>) -> (Standing, Option<Refusal>) {
-        if let Some(term) = term.filter(|term| term.until <= self.facts.now) {
-            let message =
-                format!("access ended on {}; remove the target or agree on a later `until`", term.until);
+    fn standing(
+        &self,
+        declared: &share::Target,
+        meant: &Meant,
+        outside: bool,
+        term: Option<Term>,
+    ) -> (Standing, Option<Refusal>) {
+        let until = declared.until.as_ref().map(|until| until.0);
+        if let Some(until) = until.filter(|until| *until <= self.facts.now) {
+            let message = format!("access ended on {until}; remove the target or agree on a later `until`");
             return (Standing::Refused(Cause::Expired), Some(Refusal::new(Reason::Expired, message)));
         }
         if outside && (term.is_none() || !self.share.spec.allow_external) {
@@ -110,19 +99,21 @@ impl Resolver<'_> {
             return (Standing::Refused(Cause::Policy), Some(Refusal::new(Reason::NotPermitted, message)));
         }
         let refused = meant.principal.as_ref().and_then(|principal| self.refusal(principal, outside, term));
+        let refused = refused.or_else(|| self.nothing_allowed());
         match (&meant.doubt, refused) {
             (Some((standing @ Standing::Refused(_), refusal)), _) => {
                 (standing.clone(), Some(refusal.clone()))
             }
             (_, Some((cause, refusal))) => undecided(self.facts, cause, refusal),
             (Some((standing, refusal)), None) => (standing.clone(), Some(refusal.clone())),
+            (None, None) if self.nothing_shared() => (Standing::Held, Some(nothing_to_share())),
             (None, None) => (Standing::Granted, None),
         }
     }
 
     /// What the types of the shared resources or the policies say against a principal.
     fn refusal(&self, principal: &Principal, outside: bool, term: Option<Term>) -> Option<(Cause, Refusal)> {
-        let shared = self.resources.iter().filter(|(_, r)| r.standing != Standing::Refused(Cause::Policy));
+        let shared = self.resources.iter().filter(|(_, r)| !matches!(r.standing, Standing::Refused(_)));
         shared
             .filter_map(|(arn, r)| Some((arn.parse::<Arn>().ok()?, ResourceType::named(r.resource_type?)?)))
             .find_map(|(resource, resource_type)| {
@@ -132,7 +123,7 @@ impl Resolver<'_> {
                 let question = Question {
                     resource: &resource,
                     resource_type,
-                    permission: self.permission(resource_type),
+                    permission: permission_for(self.share, resource_type.name).map(|p| p.permission.as_str()),
                     principal,
                     outside: term.filter(|_| outside),
                     targets: self.share.spec.targets.len(),
@@ -141,14 +132,15 @@ impl Resolver<'_> {
             })
     }
 
-    fn permission(&self, resource_type: ResourceType) -> Option<&str> {
-        let chosen = self
-            .share
-            .spec
-            .permissions
-            .iter()
-            .find(|p| p.resource_type.eq_ignore_ascii_case(resource_type.name));
-        chosen.map(|p| p.permission.as_str())
+    /// A policy allows a target together with a resource: where it allows none of them, it allows nobody either.
+    fn nothing_allowed(&self) -> Option<(Cause, Refusal)> {
+        let refused = self.resources.values().find(|r| r.standing == Standing::Refused(Cause::Policy));
+        let refusal = refused.filter(|_| self.nothing_shared())?.refusal.clone()?;
+        Some((Cause::Policy, refusal))
+    }
+
+    fn nothing_shared(&self) -> bool {
+        self.resources.values().all(|r| matches!(r.standing, Standing::Refused(_)))
     }
 
     fn declared_at(&self, principal: Option<&Principal>) -> Timestamp {
@@ -225,7 +217,7 @@ impl Resolver<'_> {
                 Meant { principal: principal(&id), doubt: Some((Standing::Held, refusal)), pin: pin(&id) }
             }
             Meaning::Gone(refusal) => Meant::refused(Cause::Tree, refusal),
-            Meaning::Refused(refusal) => Meant::refused(Cause::Edit, refusal),
+            Meaning::Refused(refusal) => Meant::refused(self.cause_of_unnamed(), refusal),
             Meaning::Undecided(refusal) => {
                 let pin =
                     self.pins().iter().find(|pin| pin.kind == kind && pin.declared_as == declared).cloned();
@@ -233,6 +225,14 @@ impl Resolver<'_> {
                     pin.as_ref().filter(|_| kind == PinKind::Account).and_then(|pin| principal(&pin.id));
                 Meant { principal, doubt: Some((Standing::Held, refusal)), pin }
             }
+        }
+    }
+
+    /// A set that names no organization leaves names without a meaning; otherwise the Share's author wrote one.
+    fn cause_of_unnamed(&self) -> Cause {
+        match self.facts.organization {
+            Organization::None => Cause::Tree,
+            Organization::Unknown | Organization::Known { .. } => Cause::Edit,
         }
     }
 
@@ -321,6 +321,13 @@ fn unsupported(principal: &Principal, outside: bool, resource_type: ResourceType
         _ => return None,
     };
     Some(Refusal::new(Reason::TargetUnsupported, format!("{resource_type} cannot be shared with {message}")))
+}
+
+fn nothing_to_share() -> Refusal {
+    Refusal::new(
+        Reason::Waiting,
+        "none of the resources can be shared, so nobody is let in; correct `resources`",
+    )
 }
 
 fn no_organization() -> Refusal {

@@ -116,7 +116,9 @@ fn encode_entry(manager: &Manager, owned: &Owned) -> Value {
 pub(super) fn same_but_times(a: &Value, b: &Value) -> bool {
     let timeless = |o: &Value| {
         let mut managed = decode(o).unwrap_or_default();
-        managed.values_mut().for_each(|owned| owned.time = None);
+        for owned in managed.values_mut() {
+            owned.time = None;
+        }
         managed
     };
     timeless(a) == timeless(b)

@@ -27,9 +27,9 @@ pub(crate) fn update(write: &Write<'_>, live: Option<&Value>, mut object: Value)
     if managed.is_empty() && live.is_some() {
         return object;
     }
-    let manager = manager(write, false);
+    let updater = manager(write, false);
     let empty = blank(write.kind);
-    let managed = take_over(write, live.unwrap_or(&empty), &object, managed, &manager);
+    let managed = take_over(write, live.unwrap_or(&empty), &object, managed, &updater);
     managed::encode(&mut object, &managed);
     object
 }
@@ -58,31 +58,31 @@ fn manager(write: &Write<'_>, applies: bool) -> Manager {
 
 /// An object with nothing but its type; built-in types have their parts even when empty.
 fn blank(kind: &Kind) -> Value {
-    if kind.custom {
+    if kind.is_custom() {
         return json!({"apiVersion": kind.api_version(), "kind": kind.kind});
     }
     json!({"apiVersion": kind.api_version(), "kind": kind.kind, "metadata": {}, "spec": {}, "status": {}})
 }
 
-/// What an update changes becomes `manager`'s, and nobody else's.
+/// What an update changes becomes `updater`'s, and nobody else's.
 fn take_over(
     write: &Write<'_>,
     live: &Value,
     object: &Value,
     mut managed: Managed,
-    manager: &Manager,
+    updater: &Manager,
 ) -> Managed {
     let comparison = Comparison::between(live, object, &write.kind.shape).without(&ignored(write));
     disown(&mut managed, &comparison, None);
     let taken = comparison.changed().difference(&never_owned());
     if !taken.is_empty() {
-        let before = managed.remove(manager).map(|o| o.fields).unwrap_or_default();
+        let before = managed.remove(updater).map(|o| o.fields).unwrap_or_default();
         let owned = Owned {
             fields: before.union(&taken),
             api_version: write.kind.api_version(),
             time: Some(object::time(write.now)),
         };
-        managed.insert(manager.clone(), owned);
+        managed.insert(updater.clone(), owned);
     }
     managed
 }
@@ -90,8 +90,7 @@ fn take_over(
 /// All but `keeps` lose what changed and what is gone.
 fn disown(managed: &mut Managed, comparison: &Comparison, keeps: Option<&Manager>) {
     let changed = comparison.changed();
-    for (manager, owned) in managed.iter_mut().filter(|(m, _)| Some(*m) != keeps) {
-        let _ = manager;
+    for (_, owned) in managed.iter_mut().filter(|(m, _)| Some(*m) != keeps) {
         let lost = owned.fields.intersection(&changed);
         owned.fields = owned.fields.difference(&lost).difference(&comparison.removed);
     }
@@ -155,7 +154,7 @@ pub(crate) fn check_apply(write: &Write<'_>, config: &Value) -> Result<(), Statu
 }
 
 /// The object after a server-side apply of `config`.
-pub(crate) fn apply(write: &Write<'_>, live: Option<&Value>, config: Value) -> Result<Value, StatusError> {
+pub(crate) fn apply(write: &Write<'_>, live: Option<&Value>, config: &Value) -> Result<Value, StatusError> {
     let empty = blank(write.kind);
     let existed = live.is_some();
     let live = live.unwrap_or(&empty);
@@ -164,9 +163,9 @@ pub(crate) fn apply(write: &Write<'_>, live: Option<&Value>, config: Value) -> R
         managed = own_what_is_there(write, live);
     }
     let force = write.call.query.flag("force");
-    match applied(write, live, &config, managed.clone(), force) {
+    match applied(write, live, config, managed.clone(), force) {
         Err(conflicts) if write.manager == "kubectl" && from_last_applied(write, live, &conflicts) => {
-            applied(write, live, &config, managed, true).map_err(|c| conflict(&c))
+            applied(write, live, config, managed, true).map_err(|c| conflict(&c))
         }
         result => result.map_err(|c| conflict(&c)),
     }
@@ -193,26 +192,26 @@ fn applied(
     mut managed: Managed,
     force: bool,
 ) -> Result<Value, Conflicts> {
-    let (shape, manager) = (&write.kind.shape, manager(write, true));
+    let (shape, applier) = (&write.kind.shape, manager(write, true));
     let merged = walk::merge(Some(live), Some(config), shape).unwrap_or_default();
-    let before = managed.remove(&manager);
+    let before = managed.remove(&applier);
     let owned = Owned {
         fields: walk::field_set(config, shape).without(&ignored(write)),
         api_version: write.kind.api_version(),
         time: before.as_ref().and_then(|o| o.time.clone()),
     };
-    managed.insert(manager.clone(), owned);
+    managed.insert(applier.clone(), owned);
     let mut object = match &before {
         Some(before) if !before.fields.is_empty() => drop_given_up(&merged, &before.fields, &managed, shape),
         _ => merged,
     };
     let comparison = Comparison::between(live, &object, shape).without(&ignored(write));
-    let conflicts = conflicts(&managed, &comparison, &manager);
+    let conflicts = conflicts(&managed, &comparison, &applier);
     if !force && !conflicts.is_empty() {
         return Err(conflicts);
     }
-    disown(&mut managed, &comparison, Some(&manager));
-    if let Some(owned) = managed.get_mut(&manager) {
+    disown(&mut managed, &comparison, Some(&applier));
+    if let Some(owned) = managed.get_mut(&applier) {
         owned.fields = owned.fields.difference(&never_owned());
         if object != *live {
             owned.time = Some(object::time(write.now));

@@ -181,7 +181,7 @@ fn merge_lists(live: Option<&Value>, config: Option<&Value>, shape: &Shape) -> O
             out.push(value.clone());
         } else if shared.peek() == Some(&step) {
             shared.next();
-            while let Some(next) = waiting.next() {
+            for next in waiting.by_ref() {
                 out.extend(both(next));
                 if next == step {
                     break;

@@ -116,7 +116,9 @@ pub(super) fn default(node: &Node, value: &mut Value) {
         }
         Value::Array(items) => {
             if let Some(below) = &node.items {
-                items.iter_mut().for_each(|item| default(below, item));
+                for item in items {
+                    default(below, item);
+                }
             }
         }
         _ => {}

@@ -10,9 +10,9 @@ use super::rules::Rules;
 /// One node of a schema.
 #[derive(Debug, Default)]
 pub(super) struct Node {
+    /// Empty for any; several are joined by commas.
     pub(super) type_: String,
     pub(super) nullable: bool,
-    pub(super) int_or_string: bool,
     pub(super) preserve_unknown: bool,
     pub(super) embedded: bool,
     pub(super) properties: BTreeMap<String, Node>,
@@ -64,9 +64,12 @@ impl Node {
         let properties = schema.get("properties").and_then(Value::as_object);
         let branches = |name: &str| list(schema, name).map(Self::parse).collect();
         Self {
-            type_: text(schema, "type"),
+            type_: if flag("x-kubernetes-int-or-string") {
+                "integer,string".to_owned()
+            } else {
+                text(schema, "type")
+            },
             nullable: flag("nullable"),
-            int_or_string: flag("x-kubernetes-int-or-string"),
             preserve_unknown: flag("x-kubernetes-preserve-unknown-fields"),
             embedded: flag("x-kubernetes-embedded-resource"),
             properties: properties.into_iter().flatten().map(|(k, v)| (k.clone(), Self::parse(v))).collect(),

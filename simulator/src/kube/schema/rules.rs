@@ -157,16 +157,12 @@ fn field_error(rule: &Rule, path: &str, error: &ValidationError, value: Option<V
         below => format!("{path}.{below}"),
     };
     let field = if field.is_empty() { "<nil>".to_owned() } else { field };
-    match error.kind {
-        ErrorKind::ValidationFailure => {
-            let message = error.message.trim().to_owned();
-            FieldError { kind: kind(error.reason.as_deref()), field, value, detail: message }
-        }
-        _ => {
-            let detail = format!("{} evaluating rule: {}", error.message, rule.shown);
-            FieldError { kind: FieldErrorType::Invalid, field, value, detail }
-        }
+    if error.kind == ErrorKind::ValidationFailure {
+        let detail = error.message.trim().to_owned();
+        return FieldError { kind: kind(error.reason.as_deref()), field, value, detail };
     }
+    let detail = format!("{} evaluating rule: {}", error.message, rule.shown);
+    FieldError { kind: FieldErrorType::Invalid, field, value, detail }
 }
 
 fn kind(reason: Option<&str>) -> FieldErrorType {

@@ -55,7 +55,7 @@ fn check_type(node: &Node, path: &str, value: &Value, errors: &mut Vec<FieldErro
         Value::Array(_) => "array",
         Value::Object(_) => "object",
     };
-    let wanted = if node.int_or_string { "integer,string" } else { node.type_.as_str() };
+    let wanted = node.type_.as_str();
     let whole = value.as_f64().is_some_and(|n| n.fract() == 0.0);
     let fits = wanted.is_empty()
         || wanted.split(',').any(|w| w == got)
@@ -201,8 +201,8 @@ fn check_branches(node: &Node, path: &str, value: &Value, errors: &mut Vec<Field
     let all = outcomes(&node.all_of);
     let passed = all.iter().filter(|e| e.is_empty()).count();
     if passed != all.len() {
-        let none = if passed == 0 { ". None validated" } else { "" };
-        refuse(format!("validate all the schemas (allOf){none}"));
+        let addition = if passed == 0 { ". None validated" } else { "" };
+        refuse(format!("validate all the schemas (allOf){addition}"));
         kept.extend(all);
     }
     if node.not.as_ref().is_some_and(|not| check(not, path, value, None).is_empty()) {

@@ -1,0 +1,160 @@
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::{
+    model::Side,
+    plan::{change::PermissionChange, fixture::*},
+};
+
+const GATEWAY: &str = "transit-gateway/tgw-1";
+const TYPE: &str = "ec2:TransitGateway";
+const CUSTOM: &str = "arn:aws:ram:eu-west-1:111122223333:permission/ours";
+
+fn members(principals: &[&str], resources: &[&str]) -> Members {
+    Members {
+        principals: principals.iter().map(|p| principal(p)).collect(),
+        resources: resources.iter().map(|r| ec2(r)).collect(),
+    }
+}
+
+fn hub() -> Container {
+    ours("hub", Side::Inner)
+}
+
+fn swap(arn: Option<&str>, version: Option<&str>) -> Action {
+    let text = |text: Option<&str>| text.map(str::to_owned);
+    Action::SetPermission(PermissionChange {
+        resource_type: TYPE.into(),
+        arn: text(arn),
+        version: text(version),
+    })
+}
+
+/// Whether a reading of this container, taken right after the write, shows it.
+fn is_shown(action: &Action, container: Container) -> bool {
+    let mut expectations = Expectations::default();
+    expectations.wrote(&hub().id, action, false, at(0));
+    assert!(expectations.concern(&hub().id));
+    expectations.settle(&listing([container]), |_| true, at(1));
+    !expectations.concern(&hub().id)
+}
+
+#[test]
+fn a_write_is_settled_by_the_reading_that_shows_it_and_no_other() {
+    let to = Action::Associate(members(&[DATA], &[]));
+    let of = Action::Associate(members(&[], &[GATEWAY]));
+    let out = Action::Disassociate(members(&[DATA], &[]));
+    let rename = Action::Update { name: Some("new".into()), allow_external: None };
+    let open = Action::Update { name: None, allow_external: Some(true) };
+    let tag = Action::Tag([("k".to_owned(), "v".to_owned())].into());
+    let untag = Action::Untag(BTreeSet::from(["k".to_owned()]));
+    let older = AttachedPermission { is_default_version: false, ..permission(CUSTOM, "1") };
+    let mut bare = hub().sharing(GATEWAY, "ASSOCIATED");
+    bare.permissions.clear();
+    let opened = Container { allows_external: true, ..hub() };
+    let table = [
+        ("not there", &to, hub(), false),
+        ("ghost", &to, hub().to(DATA, "DISASSOCIATED"), false),
+        ("leaving", &to, hub().to(DATA, "DISASSOCIATING"), false),
+        ("coming", &to, hub().to(DATA, "ASSOCIATING"), true),
+        ("there", &to, hub().to(DATA, "ASSOCIATED"), true),
+        ("failed is an answer", &to, hub().to(DATA, "FAILED"), true),
+        ("someone else", &to, hub().to(PARTNER, "ASSOCIATED"), false),
+        ("resource", &of, hub().sharing(GATEWAY, "ASSOCIATING"), true),
+        ("resource without its permission", &of, bare, false),
+        ("resource failed", &of, hub().sharing(GATEWAY, "FAILED"), true),
+        ("still there", &out, hub().to(DATA, "ASSOCIATED"), false),
+        ("leaving", &out, hub().to(DATA, "DISASSOCIATING"), true),
+        ("ghost", &out, hub().to(DATA, "DISASSOCIATED"), true),
+        ("gone", &out, hub(), true),
+        ("old name", &rename, hub(), false),
+        ("new name", &rename, hub().named("new"), true),
+        ("shut", &open, hub(), false),
+        ("open", &open, opened, true),
+        ("no tag", &tag, hub(), false),
+        ("other value", &tag, hub().tagged("k", "w"), false),
+        ("tag", &tag, hub().tagged("k", "v"), true),
+        ("tag still there", &untag, hub().tagged("k", "v"), false),
+        ("untagged", &untag, hub(), true),
+        ("no permission", &swap(Some(CUSTOM), None), hub(), false),
+        ("old version", &swap(Some(CUSTOM), None), hub().permitting(TYPE, older.clone()), false),
+        ("pinned version", &swap(Some(CUSTOM), Some("1")), hub().permitting(TYPE, older), true),
+        ("permission", &swap(Some(CUSTOM), None), hub().permitting(TYPE, permission(CUSTOM, "2")), true),
+        ("not the default", &swap(None, None), hub().permitting(TYPE, permission(CUSTOM, "2")), false),
+        ("default", &swap(None, None), hub().permitting(TYPE, default_permission(TYPE)), true),
+        ("still live", &Action::Delete, hub(), false),
+        ("being deleted", &Action::Delete, hub().being("DELETING"), true),
+        ("deleted before it showed", &to, hub().being("DELETED"), true),
+    ];
+    for (case, action, container, expected) in table {
+        assert_eq!(is_shown(action, container), expected, "{case}: {action:?}");
+    }
+}
+
+#[test]
+fn an_expectation_lasts_its_window_and_only_a_reading_of_its_container_ends_it() {
+    let mut expectations = Expectations::default();
+    expectations.wrote(&hub().id, &Action::Associate(members(&[DATA], &[])), false, at(0));
+    let silent = listing([hub()]);
+    expectations.settle(&silent, |_| true, at(WINDOW_SECONDS - 1));
+    assert_eq!(expectations.oldest(), Some(at(0)));
+    expectations.settle(&silent, |_| false, at(WINDOW_SECONDS * 9));
+    assert_eq!(expectations.containers(), BTreeSet::from([hub().id]));
+    expectations.settle(&silent, |_| true, at(WINDOW_SECONDS));
+    assert_eq!(expectations.oldest(), None);
+}
+
+#[test]
+fn the_last_write_about_a_thing_is_the_one_that_counts() {
+    let mut expectations = Expectations::default();
+    expectations.wrote(&hub().id, &Action::Associate(members(&[DATA], &[])), false, at(0));
+    expectations.wrote(&hub().id, &Action::Disassociate(members(&[DATA], &[])), false, at(1));
+    let overlaid = expectations.overlay(&listing([hub().to(DATA, "ASSOCIATED")]));
+    let row = &overlaid.containers[&hub().id].principals[&principal(DATA)];
+    assert_eq!(row.state, AssociationState::Disassociating);
+    expectations.wrote(&hub().id, &Action::Associate(members(&[DATA], &[])), false, at(2));
+    let overlaid = expectations.overlay(&listing([hub().to(DATA, "DISASSOCIATED")]));
+    let row = &overlaid.containers[&hub().id].principals[&principal(DATA)];
+    assert_eq!(row.state, AssociationState::Associating);
+}
+
+#[test]
+fn a_new_share_is_there_before_it_is_listed_and_whole_before_it_is_listed_whole() {
+    let made = hub().to(DATA, "ASSOCIATING").sharing(GATEWAY, "ASSOCIATING");
+    let mut expectations = Expectations::default();
+    expectations.made(made.clone(), at(0));
+    let mut rowless = hub();
+    rowless.permissions.clear();
+    for (case, read) in [
+        ("not listed", listing([])),
+        ("pending", listing([hub().being("PENDING")])),
+        ("without rows", listing([rowless])),
+        ("without resources", listing([hub().to(DATA, "ASSOCIATING")])),
+    ] {
+        expectations.settle(&read, |_| true, at(1));
+        assert_eq!(expectations.overlay(&read), listing([made.clone()]), "{case}");
+    }
+    let whole = listing([made.to(DATA, "FAILED")]);
+    expectations.settle(&whole, |_| true, at(2));
+    assert!(expectations.containers().is_empty());
+    assert_eq!(expectations.overlay(&whole), whole);
+}
+
+#[test]
+fn a_share_deleted_after_it_was_made_stays_gone() {
+    let mut expectations = Expectations::default();
+    expectations.made(hub(), at(0));
+    expectations.wrote(&hub().id, &Action::Delete, false, at(1));
+    let overlaid = expectations.overlay(&listing([hub()]));
+    assert_eq!(overlaid.live().count(), 0);
+    assert_eq!(expectations.overlay(&listing([])).live().count(), 0);
+}
+
+#[test]
+fn nothing_is_laid_over_a_container_that_nothing_was_written_to() {
+    let mut expectations = Expectations::default();
+    expectations.wrote(&hub().id, &Action::Untag(BTreeSet::from(["k".to_owned()])), false, at(0));
+    let other = Container { id: container_id("other"), ..hub().tagged("k", "v") };
+    let read = listing([other]);
+    assert_eq!(expectations.overlay(&read), read);
+}
