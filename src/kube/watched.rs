@@ -13,6 +13,7 @@ use kube::{
         watcher,
     },
 };
+use tokio::sync::watch;
 
 /// An object that may not be decodable: one that is not must not stop its whole kind.
 pub type Guarded<K> = DeserializeGuard<K>;
@@ -24,6 +25,8 @@ where
     K: Resource<DynamicType = ()> + Clone + 'static,
 {
     store: Store<Guarded<K>>,
+    /// The first listing is whole. Not the store's own signal: of several who wait, that one wakes only the last.
+    whole: watch::Receiver<bool>,
 }
 
 impl<K> Watched<K>
@@ -36,12 +39,18 @@ where
         client: &Client,
     ) -> (Self, impl Stream<Item = Result<Guarded<K>, watcher::Error>> + Send + use<K>) {
         let (store, writer) = reflector::store();
+        let (signal, whole) = watch::channel(false);
         let stream = watcher(Api::<Guarded<K>>::all(client.clone()), watcher::Config::default())
             .default_backoff()
             .modify(|object| object.managed_fields_mut().clear())
             .reflect(writer)
+            .inspect(move |event| {
+                if matches!(event, Ok(watcher::Event::InitDone)) {
+                    signal.send_replace(true);
+                }
+            })
             .touched_objects();
-        (Self { store }, stream.boxed())
+        (Self { store, whole }, stream.boxed())
     }
 
     /// The store itself.
@@ -49,9 +58,9 @@ where
         self.store.clone()
     }
 
-    /// Waits until the first listing is whole.
+    /// Waits until the first listing is whole; false if the stream ended before.
     pub async fn synced(&self) -> bool {
-        self.store.wait_until_ready().await.is_ok()
+        self.whole.clone().wait_for(|whole| *whole).await.is_ok()
     }
 
     /// All objects, unreadable ones included.
@@ -77,4 +86,35 @@ where
 /// The readable ones among objects.
 pub fn readable<K>(objects: &[Arc<Guarded<K>>]) -> impl Iterator<Item = &K> {
     objects.iter().filter_map(|object| object.0.as_ref().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use futures::future::join_all;
+    use k8s_openapi::jiff::Timestamp;
+    use simulator::kube::{Cluster, Shared, tokio_clock};
+
+    use super::*;
+    use crate::api::{self, Share};
+
+    #[tokio::test(start_paused = true)]
+    async fn everybody_who_waits_for_the_first_listing_is_told() {
+        let crds: Vec<_> = api::crds().iter().map(|crd| serde_json::to_value(crd).unwrap()).collect();
+        let cluster = Cluster::new(1, Timestamp::UNIX_EPOCH, &crds).unwrap();
+        let shared = Shared::new(cluster, tokio_clock(Timestamp::UNIX_EPOCH));
+        let (watched, stream) = Watched::<Share>::watch(&shared.client("controller"));
+        let waiting: Vec<_> = (0..5)
+            .map(|_| {
+                let watched = watched.clone();
+                tokio::spawn(async move { watched.synced().await })
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        let driving = tokio::spawn(stream.for_each(|_| async {}));
+        let told = tokio::time::timeout(Duration::from_secs(60), join_all(waiting)).await.unwrap();
+        assert!(told.into_iter().all(Result::unwrap));
+        driving.abort();
+    }
 }
