@@ -100,7 +100,7 @@ pub(crate) async fn what_policy_refuses_names_the_remedy_and_is_granted_once_it_
     let conditions = share.status.unwrap().conditions;
     assert!(!conditions::is_true(&conditions, "Ready"));
     let message = &conditions::find(&conditions, "Permitted").unwrap().message;
-    for part in ["security-tooling", "SharingPolicy"] {
+    for part in [security.1, "ask the security team"] {
         assert!(message.contains(part), "the remedy names {part}: {message}");
     }
     assert_eq!(team.in_aws("hub").len(), 0);

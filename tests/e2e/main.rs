@@ -87,7 +87,7 @@ async fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let started = Instant::now();
-    let stage = Arc::new(Stage::open().await);
+    let mut stage = Arc::new(Stage::open().await);
     println!("the stage is set in {:.1} s", started.elapsed().as_secs_f64());
     let mut failures = vec![];
     for phase in phases {
@@ -98,6 +98,9 @@ async fn main() -> ExitCode {
     }
     if !failures.is_empty() {
         println!("\n{}", stage.describe().await);
+        if let Some(stage) = Arc::get_mut(&mut stage) {
+            println!("the controllers' logs are kept in {}", stage.keep_logs().display());
+        }
     }
     println!("\ne2e: {} failed, {:.1} s", failures.len(), started.elapsed().as_secs_f64());
     if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -99,7 +99,12 @@ impl Controller {
     pub(crate) fn last_words(&self, lines: usize) -> String {
         let log = self.log();
         let all: Vec<_> = log.lines().collect();
-        let end = all.get(all.len().saturating_sub(lines)..).unwrap_or_default().join("\n");
+        let end: Vec<String> = all
+            .iter()
+            .skip(all.len().saturating_sub(lines))
+            .map(|line| line.chars().take(600).collect())
+            .collect();
+        let end = end.join("\n");
         let state = self.ended().map_or_else(|| "runs".to_owned(), |how| format!("ended with {how}"));
         format!("controller {} {state}; its log ends with\n{end}", self.identity)
     }

@@ -3,6 +3,7 @@
 use std::{
     fmt::Debug,
     net::Ipv4Addr,
+    path::PathBuf,
     sync::{Arc, Mutex},
     time::{Duration, SystemTime},
 };
@@ -13,7 +14,7 @@ use kube::{
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use sharekeeper::api::{AccountSet, Organization, Share, SharingPolicy};
+use sharekeeper::api::{AccountSet, Organization, Share, SharingPolicy, conditions};
 use simulator::aws::{
     self, Net, example,
     journal::{Entry, KeyKind, Kind},
@@ -149,15 +150,21 @@ impl Stage {
         }
     }
 
-    /// How things stand: every Share's status, and each controller's last words.
+    /// How things stand: the status of each Share that is not at rest, and the last words of the controllers that run.
     pub(crate) async fn describe(&self) -> String {
         let shares = Api::<Share>::all(self.client.clone()).list(&ListParams::default()).await;
         let shares = match shares {
-            Ok(shares) => shares.items.iter().map(status_line).collect::<Vec<_>>().join("\n"),
+            Ok(shares) => shares.items.iter().filter_map(unrest).collect::<Vec<_>>().join("\n"),
             Err(error) => format!("the Shares cannot be listed: {error}"),
         };
-        let controllers: Vec<_> = self.controllers().iter().map(|c| c.last_words(30)).collect();
-        format!("Shares:\n{shares}\n{}", controllers.join("\n"))
+        let controllers: Vec<_> = self.controllers().iter().map(|c| c.last_words(20)).collect();
+        format!("Shares that are not at rest:\n{shares}\n{}", controllers.join("\n"))
+    }
+
+    /// Keeps the controllers' logs; answers where.
+    pub(crate) fn keep_logs(&mut self) -> PathBuf {
+        self.folder.disable_cleanup(true);
+        self.folder.path().to_owned()
     }
 
     /// The writes that controllers asked of AWS so far, in the order of effects.
@@ -190,12 +197,19 @@ pub(crate) fn of<'e>(identity: &'e str, entries: &'e [Entry]) -> impl Iterator<I
     entries.iter().filter(move |e| e.kind == Kind::Write && e.session.as_deref() == Some(&session))
 }
 
-fn status_line(share: &Share) -> String {
-    let status = serde_json::to_string(&share.status).unwrap();
-    let meta = &share.metadata;
-    let going = if meta.deletion_timestamp.is_some() { ", going" } else { "" };
+/// A Share and its status, unless all that it declares now is in force.
+fn unrest(share: &Share) -> Option<String> {
+    let (status, meta) = (share.status.as_ref(), &share.metadata);
+    let ready = status.and_then(|status| conditions::find(&status.conditions, conditions::READY));
+    let current = ready.filter(|ready| ready.observed_generation == meta.generation);
+    let going = meta.deletion_timestamp.is_some();
+    if current.is_some_and(|ready| ready.status == "True") && !going {
+        return None;
+    }
     let (namespace, name) = (share.namespace().unwrap_or_default(), share.name_any());
-    format!("{namespace}/{name} generation {}{going}: {status}", meta.generation.unwrap_or_default())
+    let going = if going { ", going" } else { "" };
+    let status = serde_json::to_string(&status).expect("a status is JSON");
+    Some(format!("{namespace}/{name} generation {}{going}: {status}", meta.generation.unwrap_or_default()))
 }
 
 /// The example organization; associations take a moment and lists are a little behind, as in AWS.
