@@ -135,26 +135,21 @@ impl Terms {
 
     async fn term(&self) -> Term {
         let fence: Arc<dyn crate::aws::fence::Fence> = Arc::new(self.lease.clone());
-        let events = Events::new(
-            self.client.clone(),
-            &self.pod,
-            self.clock.clone(),
-            Arc::clone(&fence),
-            self.metrics.clone(),
-        );
+        let metrics = self.metrics.clone();
+        let told = move |kind: &str, result: &Result<(), WriteError>| tell_write(&metrics, kind, result);
+        let writer = Writer::new(self.client.clone(), Arc::clone(&fence)).observed_by(Arc::new(told));
+        let events = Events::new(writer.clone(), &self.pod, self.clock.clone());
         let synced = self.health.needs("the first listing of every kind");
         let settings = session::Settings {
             base: session::default_config(&self.clock).await,
             clock: self.clock.clone(),
-            fence: Arc::clone(&fence),
+            fence,
             observer: Arc::new(self.metrics.clone()),
             rates: self.args.rates.into(),
             session_name: session::session_name(&self.installation().await, &self.pod),
         };
-        let metrics = self.metrics.clone();
-        let told = move |kind: &str, result: &Result<(), WriteError>| tell_write(&metrics, kind, result);
         Term {
-            writer: Writer::new(self.client.clone(), fence).observed_by(Arc::new(told)),
+            writer,
             client: self.client.clone(),
             lease: Some(self.lease.clone()),
             sessions: session::Sessions::new(settings),
