@@ -90,7 +90,6 @@ fn statuses<'a>(memory: &CellMemory, pass: &'a Pass<'_>, listing: Option<&Listin
         .shares()
         .filter_map(|(share, _)| {
             let desired = pass.desired.shares.get(&key_of(share))?;
-            let found = containers(pass.plan, desired, found_in(&pass.observed.reading));
             let containers = containers(pass.plan, desired, listing);
             let receipts: Vec<&Receipt> = pass.receipts.iter().filter(|r| r.share == desired.key).collect();
             let handled = pass
@@ -113,7 +112,6 @@ fn statuses<'a>(memory: &CellMemory, pass: &'a Pass<'_>, listing: Option<&Listin
                 desired,
                 plan: pass.plan,
                 containers: &containers,
-                found: &found,
                 receipts: &receipts,
                 awaiting,
                 unknown,
@@ -146,13 +144,6 @@ fn only_conditions(share: &Share, status: ShareStatus) -> ShareStatus {
 fn ids(plan: &Plan, desired: &DesiredShare) -> impl Iterator<Item = Arn> {
     let views = plan.shares.get(&desired.key).into_iter().flat_map(BTreeMap::values);
     views.filter_map(|view| view.container.clone()).collect::<Vec<_>>().into_iter()
-}
-
-fn found_in(reading: &Reading<Listing>) -> Option<&Listing> {
-    match reading {
-        Reading::Complete { value, .. } => Some(value),
-        Reading::Unknown(_) => None,
-    }
 }
 
 fn containers<'l>(

@@ -41,8 +41,6 @@ pub struct ShareReport<'a> {
     pub plan: &'a Plan,
     /// Its containers, as AWS shows them or will once it has caught up.
     pub containers: &'a BTreeMap<Side, &'a Container>,
-    /// Its containers as they were when the plan was made: what drift was found.
-    pub found: &'a BTreeMap<Side, &'a Container>,
     /// The receipts of its steps.
     pub receipts: &'a [&'a Receipt],
     /// A write to its containers has not been read back.
@@ -78,10 +76,7 @@ pub fn share_status(report: &ShareReport<'_>) -> ShareStatus {
     let failed = report.receipts.iter().any(|receipt| !receipt.is_done());
     let lines = known.iter().flat_map(|(side, k)| {
         k.view
-            .map(|view| {
-                let found = report.found.get(side).copied();
-                drift::lines(*side, view, found, &before.drift, failed, report.now)
-            })
+            .map(|view| drift::lines(*side, view, k.container, &before.drift, failed, report.now))
             .unwrap_or_default()
     });
     let drift = drift::merge(lines.collect(), &before.drift, edited);
