@@ -210,11 +210,10 @@ type Seen = std::sync::Mutex<std::collections::BTreeMap<(Option<String>, Option<
 
 /// A write that failed is tried again soon; one that the fence kept back when we lead again.
 fn again<K: Resource<DynamicType = ()>>(
-    object: Arc<Guarded<K>>,
+    _object: Arc<Guarded<K>>,
     error: &WriteError,
     _context: Arc<Context>,
 ) -> Action {
-    let _ = object;
     match error {
         WriteError::Refused { .. } => Action::requeue(Duration::from_secs(2)),
         WriteError::Apiserver { .. } if error.is_gone() => Action::requeue(Duration::from_millis(500)),

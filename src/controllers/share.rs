@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use kube::{Resource, ResourceExt, runtime::controller::Action};
 
 use super::{
-    account_region::{gather::belongs, report::changed},
+    account_region::report::changed,
     context::{Context, FINALIZER, account_pin},
     telemetry::Weight,
 };
@@ -62,8 +62,9 @@ fn governed(context: &Arc<Context>, share: &Share) -> Result<(), Refusal> {
         )
     })?;
     let cell = Cell { account: account(context, share)?, region };
-    let governance = context.governance();
-    match governance.governors.get(&cell) {
+    let region = context.stores.regions.get(None, &cell.to_string());
+    let last = region.as_ref().and_then(|r| r.0.as_ref().ok()?.status.as_ref()?.account_set.as_deref());
+    match context.governor(&cell, last) {
         Some(Governor::Set(_)) => Ok(()),
         Some(Governor::Conflict(sets)) => Err(Refusal::new(
             Reason::Conflict,
@@ -72,8 +73,6 @@ fn governed(context: &Arc<Context>, share: &Share) -> Result<(), Refusal> {
                 sets.join(", ")
             ),
         )),
-        // A set that cannot decide now keeps its cells.
-        None if kept(context, share, &cell) => Ok(()),
         None => Err(Refusal::new(
             Reason::NotGoverned,
             format!(
@@ -82,24 +81,6 @@ fn governed(context: &Arc<Context>, share: &Share) -> Result<(), Refusal> {
             ),
         )),
     }
-}
-
-fn kept(context: &Arc<Context>, share: &Share, cell: &Cell) -> bool {
-    let region = context.stores.regions.get(None, &cell.to_string());
-    let status = region.as_ref().and_then(|region| region.0.as_ref().ok()?.status.clone());
-    let Some(set) = status.and_then(|status| status.account_set) else { return false };
-    let governance = context.governance();
-    let undecided = governance.selections.get(&set).is_some_and(|selection| !selection.decided);
-    let unreadable = context.stores.sets.get(None, &set).is_some_and(|set| set.0.is_err());
-    let view = context.organization(
-        context
-            .stores
-            .sets
-            .get(None, &set)
-            .and_then(|s| s.0.as_ref().ok()?.spec.organization.clone())
-            .as_deref(),
-    );
-    (undecided || unreadable) && (unreadable || belongs(share, cell, &view))
 }
 
 /// The account that a Share names: its digits, the id that its name is pinned to, or what any tree says.

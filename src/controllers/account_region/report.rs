@@ -132,7 +132,7 @@ fn unknown(memory: &CellMemory, pass: &Pass<'_>) -> Option<Unknown> {
     let lasts = pass.gathered.now.as_second() - since.as_second();
     let first = memory.read_at.is_none();
     let message = format!("nothing is known of {} since {since}: {}", pass.gathered.cell, unknown.message);
-    (first || lasts >= UNKNOWN_AFTER).then(|| Unknown { reason: unknown.reason, message })
+    (first || lasts >= UNKNOWN_AFTER).then_some(Unknown { reason: unknown.reason, message })
 }
 
 /// While nothing is known, what was known of entries and containers stays as it was.
