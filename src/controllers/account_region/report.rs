@@ -18,7 +18,7 @@ use crate::{
         telemetry::{CellFigures, Weight},
     },
     kube::write::WriteError,
-    model::{Arn, Side},
+    model::{Arn, ShareKey, Side},
     plan::{
         desired::{Desired, DesiredShare, Fate},
         observed::{Container, Listing, Reading, Unknown},
@@ -86,12 +86,16 @@ type ShareResult<'a> = (&'a Share, &'a DesiredShare, ShareStatus);
 fn statuses<'a>(memory: &CellMemory, pass: &'a Pass<'_>, listing: Option<&Listing>) -> Vec<ShareResult<'a>> {
     let name = pass.gathered.cell.to_string();
     let unknown = unknown(memory, pass);
+    let mut receipts_of: BTreeMap<&ShareKey, Vec<&Receipt>> = BTreeMap::new();
+    for receipt in pass.receipts {
+        receipts_of.entry(&receipt.share).or_default().push(receipt);
+    }
     pass.gathered
         .shares()
         .filter_map(|(share, _)| {
             let desired = pass.desired.shares.get(&key_of(share))?;
             let containers = containers(pass.plan, desired, listing);
-            let receipts: Vec<&Receipt> = pass.receipts.iter().filter(|r| r.share == desired.key).collect();
+            let receipts = receipts_of.remove(&desired.key).unwrap_or_default();
             let handled = pass
                 .observed
                 .handled
