@@ -8,7 +8,7 @@ use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use k8s_openapi::jiff::Timestamp;
 use kube::{
-    Api, Client, Resource,
+    Api, Client,
     api::{DeleteParams, Patch, PatchParams},
     core::{DynamicObject, GroupVersionKind},
     discovery::ApiResource,
