@@ -100,6 +100,7 @@ impl World {
             clock,
             telemetry: Arc::clone(&self.told) as Arc<dyn sharekeeper::controllers::telemetry::Telemetry>,
             synced: Box::new(|| {}),
+            stopping: tokio::sync::watch::channel(false).1,
         };
         self.controller = Some(tokio::spawn(run(term)));
     }

@@ -80,6 +80,10 @@ pub async fn report(
         let written = context.writer.status(region, &before, &after).await;
         first_error = first_error.or(written.err());
     }
+    for (share, desired, status) in &statuses {
+        let deleting = share.metadata.deletion_timestamp.is_some();
+        context.telemetry.share(&desired.key, &status.conditions, deleting);
+    }
     context.telemetry.figures(&pass.gathered.cell, &figures(memory, pass, &statuses));
     first_error.map_or(Ok(()), Err)
 }
@@ -179,7 +183,9 @@ async fn share_outcome(
         if desired.fate == Fate::Release {
             records::release(context, pass, desired, listing).await?;
         }
-        return context.writer.remove_finalizer(share, FINALIZER).await;
+        context.writer.remove_finalizer(share, FINALIZER).await?;
+        context.telemetry.forget_share(&desired.key);
+        return Ok(());
     }
     let before = share.status.clone().unwrap_or_default();
     if changed(&before, status) {
