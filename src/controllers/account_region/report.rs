@@ -67,6 +67,9 @@ pub async fn report(
     }
     let written: Vec<Result<(), WriteError>> = stream::iter(writes).buffer_unordered(AT_ONCE).collect().await;
     let mut first_error = written.into_iter().find_map(Result::err);
+    if listing.is_none() {
+        first_error = first_error.or(abandon(context, pass).await.err());
+    }
     if let Some(listing) = listing {
         let kept = records::keep(context, pass, listing).await;
         first_error = first_error.or(kept.err());
@@ -76,6 +79,10 @@ pub async fn report(
     if changed(&before, &after) {
         let written = context.writer.status(region, &before, &after).await;
         first_error = first_error.or(written.err());
+    }
+    for (share, desired, status) in &statuses {
+        let deleting = share.metadata.deletion_timestamp.is_some();
+        context.telemetry.share(&desired.key, &status.conditions, deleting);
     }
     context.telemetry.figures(&pass.gathered.cell, &figures(memory, pass, &statuses));
     first_error.map_or(Ok(()), Err)
@@ -180,12 +187,23 @@ async fn share_outcome(
         if desired.fate == Fate::Release {
             records::release(context, pass, desired, listing).await?;
         }
-        return context.writer.remove_finalizer(share, FINALIZER).await;
+        context.writer.remove_finalizer(share, FINALIZER).await?;
+        context.telemetry.forget_share(&desired.key);
+        return Ok(());
     }
     let before = share.status.clone().unwrap_or_default();
     if changed(&before, status) {
         context.writer.status(share, &before, status).await?;
         tell(context, share, &before, status);
+    }
+    Ok(())
+}
+
+/// While AWS is out of reach, a Share that is being deleted can be let go by the annotation that names its UID.
+async fn abandon(context: &Arc<Context>, pass: &Pass<'_>) -> Result<(), WriteError> {
+    for (share, _) in pass.gathered.shares().filter(|(share, _)| records::is_abandoned(share)) {
+        records::abandon(context, &pass.gathered.cell, share).await?;
+        context.writer.remove_finalizer(share, FINALIZER).await?;
     }
     Ok(())
 }
