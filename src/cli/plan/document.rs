@@ -11,7 +11,7 @@ use serde_saphyr::Spanned;
 
 /// A value and the line that it begins on, counted from 1.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Node {
+pub(super) struct Node {
     line: u64,
     content: Content,
 }
@@ -32,15 +32,15 @@ struct Key {
 /// A file that is neither YAML nor JSON.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
-pub struct Unparsable {
+pub(super) struct Unparsable {
     /// Where it stops making sense, counted from 1.
-    pub line: u64,
+    pub(super) line: u64,
     /// What the parser says.
-    pub message: String,
+    pub(super) message: String,
 }
 
 /// The documents of a file, empty ones left out. The whole file or nothing: after a broken line nothing is guessed.
-pub fn parse(text: &str) -> Result<Vec<Node>, Unparsable> {
+pub(super) fn parse(text: &str) -> Result<Vec<Node>, Unparsable> {
     serde_saphyr::from_multiple(text).map_err(|error| {
         let line = error.location().map_or(1, |location| location.line());
         let message = error.without_snippet().to_string();
@@ -50,12 +50,12 @@ pub fn parse(text: &str) -> Result<Vec<Node>, Unparsable> {
 
 impl Node {
     /// The line that it begins on.
-    pub fn line(&self) -> u64 {
+    pub(super) fn line(&self) -> u64 {
         self.line
     }
 
     /// The value of a map's field.
-    pub fn get(&self, field: &str) -> Option<&Self> {
+    pub(super) fn get(&self, field: &str) -> Option<&Self> {
         match &self.content {
             Content::Map(entries) => entries.iter().find(|(key, _)| key.text == field).map(|(_, node)| node),
             Content::Scalar(_) | Content::List(_) => None,
@@ -63,7 +63,7 @@ impl Node {
     }
 
     /// The text of a map's field.
-    pub fn text(&self, field: &str) -> Option<&str> {
+    pub(super) fn text(&self, field: &str) -> Option<&str> {
         match &self.get(field)?.content {
             Content::Scalar(Value::String(text)) => Some(text),
             _ => None,
@@ -71,7 +71,7 @@ impl Node {
     }
 
     /// The items of a list.
-    pub fn items(&self) -> Option<&[Self]> {
+    pub(super) fn items(&self) -> Option<&[Self]> {
         match &self.content {
             Content::List(items) => Some(items),
             Content::Scalar(_) | Content::Map(_) => None,
@@ -79,7 +79,7 @@ impl Node {
     }
 
     /// The value as the apiserver takes it: fields that are null are no fields.
-    pub fn value(&self) -> Value {
+    pub(super) fn value(&self) -> Value {
         match &self.content {
             Content::Scalar(value) => value.clone(),
             Content::List(items) => items.iter().map(Self::value).collect(),
@@ -92,7 +92,7 @@ impl Node {
 
     /// The line of the field at a path such as `spec.targets[0].until`; where the document does not go so far, the line
     /// of the last field on the way that it has.
-    pub fn line_of(&self, path: &str) -> u64 {
+    pub(super) fn line_of(&self, path: &str) -> u64 {
         let path = path.strip_prefix('.').unwrap_or(path);
         match &self.content {
             _ if path.is_empty() => self.line,

@@ -19,19 +19,19 @@ use crate::{
 
 /// What a plan rests on and says, of one cell.
 #[derive(Clone, Copy)]
-pub struct Told<'a> {
+pub(super) struct Told<'a> {
     /// Step 1.
-    pub gathered: &'a Gathered,
+    pub(super) gathered: &'a Gathered,
     /// Step 2.
-    pub desired: &'a Desired,
+    pub(super) desired: &'a Desired,
     /// Step 3.
-    pub listing: &'a Listing,
+    pub(super) listing: &'a Listing,
     /// Step 4.
-    pub plan: &'a Plan,
+    pub(super) plan: &'a Plan,
 }
 
 /// A cell of which nothing is told yet.
-pub fn blank(gathered: &Gathered) -> CellReport {
+pub(super) fn blank(gathered: &Gathered) -> CellReport {
     CellReport {
         account: gathered.cell.account.to_string(),
         account_name: gathered.account_name().map(str::to_owned),
@@ -45,7 +45,7 @@ pub fn blank(gathered: &Gathered) -> CellReport {
 
 impl Told<'_> {
     /// The cell's report. Undeclared containers with outsiders come first.
-    pub fn report(&self) -> CellReport {
+    pub(super) fn report(&self) -> CellReport {
         let mut undeclared: Vec<UndeclaredReport> = self.plan.undeclared.iter().map(undeclared).collect();
         undeclared.sort_by_key(|found| (found.external_principals.is_empty(), found.arn.clone()));
         CellReport {

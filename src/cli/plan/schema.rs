@@ -10,29 +10,29 @@ use serde_json::{Map, Value};
 use crate::model::Timestamp;
 
 /// A kind's schema, ready to be asked.
-pub struct Schema {
+pub(super) struct Schema {
     schema: Value,
     rules: CompiledSchema,
 }
 
 /// One thing that is wrong with an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
+pub(super) struct Finding {
     /// The field, as `spec.targets[0].until`.
-    pub path: String,
+    pub(super) path: String,
     /// What is wrong and what to do.
-    pub message: String,
+    pub(super) message: String,
 }
 
 impl Schema {
     /// From the `openAPIV3Schema` of a definition.
-    pub fn new(schema: Value) -> Self {
+    pub(super) fn new(schema: Value) -> Self {
         Self { rules: compile_schema(&schema), schema }
     }
 
     /// The object with its defaults, or all that is wrong with it. Rules are only asked of what has the right form, as
     /// the apiserver does.
-    pub fn accept(&self, object: &Value) -> Result<Value, Vec<Finding>> {
+    pub(super) fn accept(&self, object: &Value) -> Result<Value, Vec<Finding>> {
         let object = apply_defaults(&self.schema, object);
         let mut check = Check::default();
         check.value(&self.schema, &object, "");

@@ -7,16 +7,16 @@ use std::{
 };
 
 /// The text of one file, or why it cannot be read.
-pub struct Source {
+pub(super) struct Source {
     /// The file, as it was reached.
-    pub file: PathBuf,
+    pub(super) file: PathBuf,
     /// Its text.
-    pub text: io::Result<String>,
+    pub(super) text: io::Result<String>,
 }
 
 /// All files in the order of their names. Of a folder those that end in `.yaml`, `.yml` or `.json`, without hidden ones
 /// and without the recipes of kustomize, which are no manifests; of what is named itself any; `-` is standard input.
-pub fn read(named: &[PathBuf]) -> Vec<Source> {
+pub(super) fn read(named: &[PathBuf]) -> Vec<Source> {
     let mut sources = vec![];
     for path in named {
         if path == Path::new("-") {

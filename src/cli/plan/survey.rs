@@ -40,7 +40,7 @@ use crate::{
 const AT_ONCE: usize = 16;
 
 /// Plans all that the manifests declare, at the moment `now`.
-pub async fn survey(manifests: &Manifests, sessions: &Sessions, now: Timestamp) -> Report {
+pub(super) async fn survey(manifests: &Manifests, sessions: &Sessions, now: Timestamp) -> Report {
     let (organizations, views) = organizations(manifests, sessions, now).await;
     let survey = Survey { manifests, views, now };
     let selections = survey.selections();
