@@ -180,7 +180,8 @@ where
             reconcile(object, context).await
         }
     };
-    let controller = Controller::for_stream(items, store).reconcile_on(woken).with_config(Config::default());
+    let controller =
+        Controller::for_stream(essential(items), store).reconcile_on(woken).with_config(Config::default());
     controller
         .run(gated, again, Arc::clone(context))
         .for_each(|result| async move {
@@ -194,13 +195,25 @@ where
         .boxed()
 }
 
+/// Without the events of our own status writes: each would wake what wrote it once more.
+fn essential<K: Resource<DynamicType = ()> + Send + 'static>(items: Items<K>) -> Items<K> {
+    let seen = Seen::default();
+    let news = move |item: &Result<Guarded<K>, watcher::Error>| {
+        let new = item.as_ref().map_or(true, |object| is_new(&seen, object));
+        std::future::ready(new)
+    };
+    items.filter(news).boxed()
+}
+
+/// What was last seen of each object, by namespace and name.
+type Seen = std::sync::Mutex<std::collections::BTreeMap<(Option<String>, Option<String>), String>>;
+
 /// A write that failed is tried again soon; one that the fence kept back when we lead again.
 fn again<K: Resource<DynamicType = ()>>(
-    object: Arc<Guarded<K>>,
+    _object: Arc<Guarded<K>>,
     error: &WriteError,
     _context: Arc<Context>,
 ) -> Action {
-    let _ = object;
     match error {
         WriteError::Refused { .. } => Action::requeue(Duration::from_secs(2)),
         WriteError::Apiserver { .. } if error.is_gone() => Action::requeue(Duration::from_millis(500)),
@@ -229,7 +242,7 @@ where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
 {
     let context = Arc::clone(context);
-    let seen = std::sync::Mutex::new(std::collections::BTreeMap::new());
+    let seen = Seen::default();
     touched(items, move |object| {
         if is_new(&seen, object) {
             context
@@ -242,20 +255,12 @@ where
     })
 }
 
-/// Whether the object's spec or life changed since it was last seen.
-fn is_new<K: Resource>(
-    seen: &std::sync::Mutex<std::collections::BTreeMap<String, String>>,
-    object: &Guarded<K>,
-) -> bool {
+/// Whether the object's spec, annotations or life changed since it was last seen.
+fn is_new<K: Resource>(seen: &Seen, object: &Guarded<K>) -> bool {
     let meta = object.meta();
-    let essence = format!(
-        "{:?} {:?} {:?} {:?}",
-        meta.uid,
-        meta.generation,
-        meta.deletion_timestamp.is_some(),
-        meta.annotations
-    );
-    let name = meta.name.clone().unwrap_or_default();
+    let deleting = meta.deletion_timestamp.is_some();
+    let essence = format!("{:?} {:?} {deleting} {:?}", meta.uid, meta.generation, meta.annotations);
+    let name = (meta.namespace.clone(), meta.name.clone());
     super::context::locked(seen).insert(name, essence.clone()) != Some(essence)
 }
 
@@ -273,7 +278,7 @@ fn forgets_organizations(items: Items<Organization>, context: &Arc<Context>) -> 
 /// A set changes what others select too: exclusions and conflicts.
 fn wakes_set_neighbours(items: Items<AccountSet>, context: &Arc<Context>) -> Items<AccountSet> {
     let context = Arc::clone(context);
-    let seen = std::sync::Mutex::new(std::collections::BTreeMap::new());
+    let seen = Seen::default();
     touched(items, move |object| {
         let gone = context.stores.sets.get(None, &object.name_any()).is_none();
         if is_new(&seen, object) || gone {
@@ -342,7 +347,7 @@ fn wakes_sets_of_regions(items: Items<AccountRegion>, triggers: Triggers) -> Ite
 
 /// A record that somebody deleted is made again, if there is still something to record.
 fn wakes_cells_of_records(items: Items<UndeclaredShare>, triggers: Triggers) -> Items<UndeclaredShare> {
-    let seen = std::sync::Mutex::new(std::collections::BTreeMap::new());
+    let seen = Seen::default();
     touched(items, move |object| {
         let name = object.name_any();
         if is_new(&seen, object)

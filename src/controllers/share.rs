@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use kube::{Resource, ResourceExt, runtime::controller::Action};
 
 use super::{
-    account_region::{gather::belongs, report::changed},
+    account_region::report::changed,
     context::{Context, FINALIZER, OrganizationView, account_pin},
     telemetry::Weight,
 };
@@ -58,13 +58,9 @@ fn governed(context: &Arc<Context>, share: &Share) -> Result<(), Refusal> {
     let organizations = context.stores.organizations.all();
     let views = organizations.iter().map(|organization| context.organization(Some(&organization.name_any())));
     let cell = cell(share, views)?;
-    let governance = context.governance();
-    match not_governed(&cell, governance.governors.get(&cell)) {
-        // A set that cannot decide now keeps its cells.
-        Some(refusal) if refusal.reason == Reason::NotGoverned && kept(context, share, &cell) => Ok(()),
-        Some(refusal) => Err(refusal),
-        None => Ok(()),
-    }
+    let region = context.stores.regions.get(None, &cell.to_string());
+    let last = region.as_ref().and_then(|r| r.0.as_ref().ok()?.status.as_ref()?.account_set.as_deref());
+    not_governed(&cell, context.governor(&cell, last).as_ref()).map_or(Ok(()), Err)
 }
 
 /// The cell that a Share names.
@@ -100,24 +96,6 @@ pub fn not_governed(cell: &Cell, governor: Option<&Governor>) -> Option<Refusal>
             ),
         )),
     }
-}
-
-fn kept(context: &Arc<Context>, share: &Share, cell: &Cell) -> bool {
-    let region = context.stores.regions.get(None, &cell.to_string());
-    let status = region.as_ref().and_then(|region| region.0.as_ref().ok()?.status.clone());
-    let Some(set) = status.and_then(|status| status.account_set) else { return false };
-    let governance = context.governance();
-    let undecided = governance.selections.get(&set).is_some_and(|selection| !selection.decided);
-    let unreadable = context.stores.sets.get(None, &set).is_some_and(|set| set.0.is_err());
-    let view = context.organization(
-        context
-            .stores
-            .sets
-            .get(None, &set)
-            .and_then(|s| s.0.as_ref().ok()?.spec.organization.clone())
-            .as_deref(),
-    );
-    (undecided || unreadable) && (unreadable || belongs(share, cell, &view))
 }
 
 /// The account that a Share names: its digits, the id that its name is pinned to, or what any tree says.

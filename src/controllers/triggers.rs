@@ -104,6 +104,7 @@ pub fn gathered<T: Ord + Send + 'static>(woken: UnboundedReceiver<T>) -> impl St
 }
 
 /// A reference to a cluster-scoped object.
+#[expect(clippy::needless_pass_by_value, reason = "it maps a stream of names")]
 pub fn by_name<K>(name: String) -> ObjectRef<K>
 where
     K: Lookup + Resource<DynamicType = ()>,

@@ -102,9 +102,9 @@ impl Writer {
         for (key, _) in fields_of(before) {
             fields.entry(key).or_insert(Value::Null);
         }
-        let mut patch = json!({"status": fields});
+        let mut patch = json!({"status": &fields});
         if let Some(uid) = object.uid() {
-            patch["metadata"] = json!({"uid": uid});
+            patch = json!({"metadata": {"uid": uid}, "status": fields});
         }
         let api = K::Scope::api(&self.client, object.namespace().as_deref());
         self.attempt(&K::kind(&()), what, async {

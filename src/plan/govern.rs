@@ -161,7 +161,7 @@ mod tests {
     use super::*;
     use crate::{api::account_set, model::Timestamp, org::tree::tests::tree};
 
-    fn set(name: &str, spec: serde_json::Value) -> AccountSet {
+    fn set(name: &str, spec: &serde_json::Value) -> AccountSet {
         let mut full = serde_json::json!({"mode": "Enforce", "regions": ["eu-west-1"]});
         full.as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
         let spec: account_set::AccountSetSpec = serde_json::from_value(full).unwrap();
@@ -199,8 +199,8 @@ mod tests {
     #[test]
     fn an_account_in_two_sets_is_a_conflict() {
         let sets = [
-            set("a", serde_json::json!({"accounts": [{"id": "111122223333"}]})),
-            set("b", serde_json::json!({"accounts": [{"id": "111122223333"}, {"id": "222233334444"}]})),
+            set("a", &serde_json::json!({"accounts": [{"id": "111122223333"}]})),
+            set("b", &serde_json::json!({"accounts": [{"id": "111122223333"}, {"id": "222233334444"}]})),
         ];
         let governors = govern(&selected(&sets, &Organization::None));
         let of = |account: &str| {

@@ -135,13 +135,14 @@ fn tree(organization: &OrganizationView) -> Option<&Tree> {
 
 /// Gathers what concerns a cell. The stores are whole before any pass runs.
 pub async fn gather(context: &Context, cell: &Cell, region: &AccountRegion) -> Rule {
-    let name = match governor(context, cell, region) {
+    let last = region.status.as_ref().and_then(|status| status.account_set.as_deref());
+    let name = match context.governor(cell, last) {
         Some(Governor::Set(name)) => name,
         Some(Governor::Conflict(sets)) => return Rule::Conflict(sets),
         None => return Rule::Released,
     };
     let set = context.stores.sets.get(None, &name);
-    let Some(Ok(set)) = set.map(|set| set.0.clone()) else { return Rule::Unreadable(name) };
+    let Some(set) = set.and_then(|set| set.0.clone().ok()) else { return Rule::Unreadable(name) };
     let organization = context.organization(set.spec.organization.as_deref());
     let account_name =
         tree(&organization).and_then(|tree| tree.accounts.get(&cell.account)).map(|a| a.name.clone());
@@ -170,18 +171,6 @@ pub async fn gather(context: &Context, cell: &Cell, region: &AccountRegion) -> R
         installation: installation.map(|i| i.spec.id).unwrap_or_default(),
         now: context.now(),
     }))
-}
-
-/// Who governs a cell. While a set cannot decide what it selects, the cells that it governed stay with it.
-fn governor(context: &Context, cell: &Cell, region: &AccountRegion) -> Option<Governor> {
-    let governance = context.governance();
-    if let Some(governor) = governance.governors.get(cell) {
-        return Some(governor.clone());
-    }
-    let last = region.status.as_ref().and_then(|status| status.account_set.clone())?;
-    let undecided = governance.selections.get(&last).is_some_and(|selection| !selection.decided);
-    let exists_unreadable = context.stores.sets.get(None, &last).is_some_and(|set| set.0.is_err());
-    (undecided || exists_unreadable).then_some(Governor::Set(last))
 }
 
 /// Whether a Share's account, as pinned or else as the tree says, is the cell's.

@@ -67,7 +67,7 @@ pub async fn observe(
     match read(context, memory, gathered, &clients, need).await {
         Ok(full) => {
             observed.full = full;
-            observed.handled = asked.into_iter().map(|(key, text, _)| (key, text)).collect();
+            observed.handled = asked.into_iter().map(|request| (request.share, request.text)).collect();
             for (key, _) in &observed.handled {
                 memory.asked.insert(key.clone(), now);
             }
@@ -124,7 +124,7 @@ fn need(
     memory: &CellMemory,
     gathered: &Gathered,
     desired: &Desired,
-    asked: &[(ShareKey, String, BTreeSet<Arn>)],
+    asked: &[Request],
     now: Instant,
 ) -> Need {
     let due = memory.next_full.is_none_or(|next| now >= next);
@@ -133,7 +133,7 @@ fn need(
     let draft = gathered.plan(desired, &held, &|id| memory.unlisted_for_long(id));
     let mut these = draft.touched();
     these.extend(memory.expectations.containers());
-    these.extend(asked.iter().flat_map(|(_, _, containers)| containers).cloned());
+    these.extend(asked.iter().flat_map(|request| &request.containers).cloned());
     if memory.is_converging(now) {
         these.extend(converging(desired, &draft, &held));
     }
@@ -229,12 +229,16 @@ pub fn spread(base: Duration, name: &str) -> Duration {
     base * (900 + share * 200 / 255) / 1000
 }
 
+/// A Share's request to have its containers read again.
+struct Request {
+    share: ShareKey,
+    /// The annotation's value, to be acknowledged.
+    text: String,
+    containers: Vec<Arn>,
+}
+
 /// The Shares that ask for a re-read of their containers and may have it now; and when the next may, if one was put off.
-fn requests(
-    memory: &CellMemory,
-    gathered: &Gathered,
-    now: Instant,
-) -> (Vec<(ShareKey, String, BTreeSet<Arn>)>, Option<Duration>) {
+fn requests(memory: &CellMemory, gathered: &Gathered, now: Instant) -> (Vec<Request>, Option<Duration>) {
     let mut granted = vec![];
     let mut put_off: Option<Duration> = None;
     for (share, _) in gathered.shares() {
@@ -246,7 +250,7 @@ fn requests(
             .map(|last| ASKED_AT_MOST_EVERY.saturating_sub(now.saturating_duration_since(*last)));
         match wait.filter(|wait| !wait.is_zero()) {
             Some(wait) => put_off = Some(put_off.map_or(wait, |known| known.min(wait))),
-            None => granted.push((key, text, recorded(share).into_iter().collect())),
+            None => granted.push(Request { share: key, text, containers: recorded(share) }),
         }
     }
     (granted, put_off)

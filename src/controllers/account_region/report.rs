@@ -55,18 +55,19 @@ pub async fn report(
     region: &AccountRegion,
     pass: &Pass<'_>,
 ) -> Result<(), WriteError> {
+    // What was read, not what will be: the steps of this pass are in the receipts, and drift is what it was.
     let listing = match &pass.observed.reading {
-        Reading::Complete { .. } => memory.overlaid(),
+        Reading::Complete { value, .. } => Some(value),
         Reading::Unknown(_) => None,
     };
-    let statuses = statuses(memory, pass, listing.as_ref());
+    let statuses = statuses(memory, pass, listing);
     let mut writes = Vec::with_capacity(statuses.len());
     for (share, desired, status) in &statuses {
-        writes.push(share_outcome(context, memory, pass, listing.as_ref(), share, desired, status).boxed());
+        writes.push(share_outcome(context, memory, pass, listing, share, desired, status).boxed());
     }
     let written: Vec<Result<(), WriteError>> = stream::iter(writes).buffer_unordered(AT_ONCE).collect().await;
     let mut first_error = written.into_iter().find_map(Result::err);
-    if let Some(listing) = &listing {
+    if let Some(listing) = listing {
         let kept = records::keep(context, pass, listing).await;
         first_error = first_error.or(kept.err());
     }
@@ -131,7 +132,7 @@ fn unknown(memory: &CellMemory, pass: &Pass<'_>) -> Option<Unknown> {
     let lasts = pass.gathered.now.as_second() - since.as_second();
     let first = memory.read_at.is_none();
     let message = format!("nothing is known of {} since {since}: {}", pass.gathered.cell, unknown.message);
-    (first || lasts >= UNKNOWN_AFTER).then(|| Unknown { reason: unknown.reason, message })
+    (first || lasts >= UNKNOWN_AFTER).then_some(Unknown { reason: unknown.reason, message })
 }
 
 /// While nothing is known, what was known of entries and containers stays as it was.
