@@ -117,14 +117,14 @@ fn controllers(
         one(
             stores.installations.store(),
             wakes_all_cells(items.installations, context),
-            futures::stream::pending(),
+            gathered(woken.installations).map(by_name),
             installation::reconcile,
             context,
         ),
         one(
             stores.organizations.store(),
             forgets_organizations(items.organizations, context),
-            gathered(woken.organizations).map(by_name),
+            futures::stream::pending(),
             organization::reconcile,
             context,
         ),
@@ -342,6 +342,7 @@ fn wakes_sets_of_regions(items: Items<AccountRegion>, triggers: Triggers) -> Ite
     touched(items, move |object| {
         let set = object.0.as_ref().ok().and_then(|region| region.status.as_ref()?.account_set.clone());
         set.iter().for_each(|set| triggers.set(set));
+        triggers.installation();
     })
 }
 

@@ -5,8 +5,13 @@ use std::{sync::Arc, time::Duration};
 use kube::{Resource, ResourceExt, runtime::controller::Action};
 
 use super::{
+<<<<<<< HEAD
     account_region::report::changed,
     context::{Context, FINALIZER, OrganizationView, account_pin},
+=======
+    account_region::{records, report::changed},
+    context::{Context, FINALIZER, account_pin, cell_of},
+>>>>>>> main
     telemetry::Weight,
 };
 use crate::{
@@ -40,7 +45,14 @@ pub async fn reconcile(share: Arc<Guarded<Share>>, context: Arc<Context>) -> Res
         context.writer.add_finalizer(share, FINALIZER).await?;
     }
     let Err(refusal) = governed(&context, share) else { return Ok(Action::await_change()) };
-    if going && !holds(share) {
+    if records::is_abandoned(share) {
+        let region = share.status.as_ref().and_then(|status| status.account_region.as_ref());
+        let region = region.and_then(|name| context.stores.regions.get(None, name));
+        if let Some(cell) = region.as_ref().and_then(|region| cell_of(region.0.as_ref().ok()?)) {
+            records::abandon(&context, &cell, share).await?;
+        }
+    }
+    if going && (!holds(share) || records::is_abandoned(share)) {
         context.writer.remove_finalizer(share, FINALIZER).await?;
         return Ok(Action::await_change());
     }

@@ -181,11 +181,11 @@ mod tests {
         let sets = [
             set(
                 "all",
-                serde_json::json!({"organizationalUnits": ["Root/Workloads"], "exclude": {"organizationalUnits": ["Root/Workloads/Test"], "accountSets": ["data"]}}),
+                &serde_json::json!({"organizationalUnits": ["Root/Workloads"], "exclude": {"organizationalUnits": ["Root/Workloads/Test"], "accountSets": ["data"]}}),
             ),
             set(
                 "data",
-                serde_json::json!({"accounts": [{"name": "data-prod"}], "exclude": {"accountSets": ["all"]}}),
+                &serde_json::json!({"accounts": [{"name": "data-prod"}], "exclude": {"accountSets": ["all"]}}),
             ),
         ];
         let selections = selected(&sets, &known);
@@ -215,7 +215,7 @@ mod tests {
     fn without_a_tree_ids_select_and_names_are_undecided() {
         let sets = [set(
             "a",
-            serde_json::json!({"accounts": [{"id": "111122223333"}], "organizationalUnits": ["Root/Workloads"]}),
+            &serde_json::json!({"accounts": [{"id": "111122223333"}], "organizationalUnits": ["Root/Workloads"]}),
         )];
         let selections = selected(&sets, &Organization::Unknown);
         assert_eq!(selections["a"].accounts.len(), 1);

@@ -164,7 +164,7 @@ pub async fn gather(context: &Context, cell: &Cell, region: &AccountRegion) -> R
         set,
         organization,
         shares,
-        policies: context.stores.policies.all(),
+        policies: policies(context),
         unreadable,
         released: released(context, cell),
         peers: installation.as_ref().map(|i| i.spec.peers.clone()).unwrap_or_default(),
@@ -215,6 +215,13 @@ async fn departure(context: &Context, share: &Share) -> Departure {
         }
         Err(_elapsed) => Departure::Undecided,
     }
+}
+
+/// In the order of their names: what is said of them must not depend on the order in which they came.
+fn policies(context: &Context) -> Vec<Arc<Guarded<SharingPolicy>>> {
+    let mut policies = context.stores.policies.all();
+    policies.sort_by_key(|policy| policy.name_any());
+    policies
 }
 
 /// An unreadable Share does not tell its account: it counts in every cell.

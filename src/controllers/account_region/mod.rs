@@ -4,7 +4,7 @@ pub mod execute;
 pub mod gather;
 pub mod memory;
 pub mod observe;
-mod records;
+pub(crate) mod records;
 pub mod report;
 mod status;
 mod ungoverned;

@@ -67,6 +67,9 @@ pub async fn report(
     }
     let written: Vec<Result<(), WriteError>> = stream::iter(writes).buffer_unordered(AT_ONCE).collect().await;
     let mut first_error = written.into_iter().find_map(Result::err);
+    if listing.is_none() {
+        first_error = first_error.or(abandon(context, pass).await.err());
+    }
     if let Some(listing) = listing {
         let kept = records::keep(context, pass, listing).await;
         first_error = first_error.or(kept.err());
@@ -182,6 +185,15 @@ async fn share_outcome(
     if changed(&before, status) {
         context.writer.status(share, &before, status).await?;
         tell(context, share, &before, status);
+    }
+    Ok(())
+}
+
+/// While AWS is out of reach, a Share that is being deleted can be let go by the annotation that names its UID.
+async fn abandon(context: &Arc<Context>, pass: &Pass<'_>) -> Result<(), WriteError> {
+    for (share, _) in pass.gathered.shares().filter(|(share, _)| records::is_abandoned(share)) {
+        records::abandon(context, &pass.gathered.cell, share).await?;
+        context.writer.remove_finalizer(share, FINALIZER).await?;
     }
     Ok(())
 }

@@ -218,6 +218,12 @@ fn t32_a_resource_without_any_permission_gets_its_default() {
     assert_eq!(inner(&hub(), without), ["permission ec2:TransitGateway=default (Widen, Edit)"]);
     let mut empty = ours("hub", Side::Inner).to(DATA, "ASSOCIATED");
     empty.permissions.clear();
+    let mut leaving = ours("hub", Side::Inner).to(DATA, "ASSOCIATED").sharing(GATEWAY, "DISASSOCIATING");
+    leaving.permissions.clear();
+    assert_eq!(
+        inner(&hub(), leaving),
+        ["waits: transit-gateway/tgw-1 is added once AWS has finished removing it"]
+    );
     // RAM attaches it with the first resource.
     assert_eq!(inner(&hub(), empty), ["+transit-gateway/tgw-1 (Widen, Edit)"]);
 }
