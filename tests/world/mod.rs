@@ -73,18 +73,9 @@ impl World {
     /// Starts a controller, as after a restart: with nothing in memory.
     pub fn start(&mut self) {
         self.stop();
-        let clock =
-            Clock::simulated(Timestamp::from_second(EPOCH).unwrap().checked_add(self.elapsed()).unwrap());
-        let credentials =
-            Credentials::new(format!("AKIA{}", example::MANAGEMENT), "secret", None, None, "test");
-        let base = SdkConfig::builder()
-            .behavior_version(BehaviorVersion::v2026_01_12())
-            .region(aws_config::Region::new("us-east-1"))
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .http_client(connector(&self.aws))
-            .build();
+        let clock = self.clock();
         let settings = session::Settings {
-            base,
+            base: self.aws_config(),
             clock: clock.clone(),
             fence: fence::open(),
             observer: Arc::new(sharekeeper::aws::calls::Unobserved),
@@ -103,6 +94,23 @@ impl World {
             stopping: tokio::sync::watch::channel(false).1,
         };
         self.controller = Some(tokio::spawn(run(term)));
+    }
+
+    /// The world's time.
+    pub fn clock(&self) -> Clock {
+        Clock::simulated(Timestamp::from_second(EPOCH).unwrap().checked_add(self.elapsed()).unwrap())
+    }
+
+    /// AWS as the management account's administrator reaches it.
+    pub fn aws_config(&self) -> SdkConfig {
+        let credentials =
+            Credentials::new(format!("AKIA{}", example::MANAGEMENT), "secret", None, None, "test");
+        SdkConfig::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(aws_config::Region::new("us-east-1"))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .http_client(connector(&self.aws))
+            .build()
     }
 
     /// The organization's id.

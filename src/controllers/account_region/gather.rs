@@ -8,19 +8,20 @@ use k8s_openapi::{
 use kube::{Api, Resource, ResourceExt};
 
 use crate::{
-    api::{
-        AccountRegion, AccountSet, Pin, PinKind, Share, SharingPolicy, account_set, undeclared_share::Why,
-    },
+    api::{AccountRegion, AccountSet, Pin, PinKind, Share, SharingPolicy, undeclared_share::Why},
     controllers::context::{Context, OrganizationView, account_pin},
     kube::watched::{Guarded, readable},
+    mechanism::plan::{Circumstances, plan},
     model::{AccountId, Arn, Cell, ShareKey, Timestamp},
     org::Tree,
     plan::{
         desired::Desired,
-        gate::{Gate, Mode},
+        gate::Gate,
         govern::Governor,
+        observed::Listing,
         resolve::{Departure, Facts, resolve},
         undeclared::Marks,
+        view::Plan,
     },
 };
 
@@ -75,6 +76,18 @@ impl Gathered {
             now: self.now,
         };
         resolve(&facts, self.shares())
+    }
+
+    /// Step 4: what is to be done. `unlisted_for_long` as in [`crate::plan::claim::claim`].
+    pub fn plan(
+        &self,
+        desired: &Desired,
+        listing: &Listing,
+        unlisted_for_long: &dyn Fn(&Arn) -> bool,
+    ) -> Plan {
+        let circumstances =
+            Circumstances { marks: self.marks(), gate: &self.gate, unlisted_for_long, now: self.now };
+        plan(desired, listing, &circumstances)
     }
 
     /// The readable Shares.
@@ -144,9 +157,10 @@ pub async fn gather(context: &Context, cell: &Cell, region: &AccountRegion) -> R
         }
     }
     let installation = context.installation();
+    let settling = context.lease.as_ref().is_some_and(|lease| !lease.may_remove());
     Rule::Governed(Box::new(Gathered {
         cell: cell.clone(),
-        gate: gate(context, &set, installation.as_ref()),
+        gate: Gate::of(installation.as_ref(), &set, settling),
         set,
         organization,
         shares,
@@ -229,27 +243,4 @@ fn released(context: &Context, cell: &Cell) -> BTreeSet<Arn> {
     let statuses =
         readable(&records).filter_map(|record| record.status.as_ref()).filter(|status| here(status));
     statuses.filter_map(|status| status.id.parse().ok()).collect()
-}
-
-fn gate(context: &Context, set: &AccountSet, installation: Option<&crate::api::Installation>) -> Gate {
-    let halted = match installation {
-        None => Some(
-            "there is no readable Installation named sharekeeper; create it, or make it readable".to_owned(),
-        ),
-        Some(installation) if installation.spec.halt => {
-            Some("the Installation says `halt: true`; set it to false to go on".to_owned())
-        }
-        Some(_) => None,
-    };
-    Gate {
-        halted,
-        suspended: set.spec.suspend,
-        mode: match set.spec.mode {
-            account_set::Mode::Report => Mode::Report,
-            account_set::Mode::AddOnly => Mode::AddOnly,
-            account_set::Mode::Enforce => Mode::Enforce,
-        },
-        report_drift: set.spec.drift == account_set::DriftMode::Report,
-        settling: context.lease.as_ref().is_some_and(|lease| !lease.may_remove()),
-    }
 }

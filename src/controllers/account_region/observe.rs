@@ -14,10 +14,7 @@ use crate::{
         session::{CellClients, SessionError},
     },
     controllers::context::Context,
-    mechanism::{
-        plan::{Circumstances, plan},
-        ram::{failure, observe},
-    },
+    mechanism::ram::{failure, observe},
     model::{Arn, Digest, ShareKey},
     plan::{
         desired::Desired,
@@ -90,7 +87,8 @@ fn never_read() -> Unknown {
     Unknown { reason: crate::api::Reason::Waiting.as_str(), message: "AWS was not read yet".to_owned() }
 }
 
-fn unreachable(error: &SessionError) -> (Unknown, Option<Duration>) {
+/// Why a cell cannot be reached, and when to try again.
+pub fn unreachable(error: &SessionError) -> (Unknown, Option<Duration>) {
     match error {
         SessionError::Identity(error) => (failure::unknown(error), error.disposition.again_after()),
         SessionError::CredentialsMismatch { .. } => {
@@ -131,7 +129,8 @@ fn need(
 ) -> Need {
     let due = memory.next_full.is_none_or(|next| now >= next);
     let Some(held) = memory.overlaid().filter(|_| !due) else { return Need::Everything };
-    let draft = draft(memory, gathered, desired, &held);
+    // What the plan on what is held would touch is read before anything is done.
+    let draft = gathered.plan(desired, &held, &|id| memory.unlisted_for_long(id));
     let mut these = draft.touched();
     these.extend(memory.expectations.containers());
     these.extend(asked.iter().flat_map(|request| &request.containers).cloned());
@@ -143,18 +142,6 @@ fn need(
     }
     let whole = observe::calls_for_everything(&held);
     if observe::calls_for_these(these.len()) < whole { Need::These(these) } else { Need::Everything }
-}
-
-/// The plan on what is held: what it would touch is read before anything is done.
-fn draft(memory: &CellMemory, gathered: &Gathered, desired: &Desired, held: &Listing) -> Plan {
-    let unlisted = |id: &Arn| memory.unlisted_for_long(id);
-    let circumstances = Circumstances {
-        marks: gathered.marks(),
-        gate: &gathered.gate,
-        unlisted_for_long: &unlisted,
-        now: gathered.now,
-    };
-    plan(desired, held, &circumstances)
 }
 
 /// The containers in which AWS is still working on something that we wait for. Invitations are not waited for.
