@@ -237,6 +237,19 @@ impl Context {
         governance
     }
 
+    /// Who governs a cell. While a set cannot decide what it selects, or cannot be read, the cells that it governed
+    /// last stay with it.
+    pub fn governor(&self, cell: &Cell, last: Option<&str>) -> Option<Governor> {
+        let governance = self.governance();
+        if let Some(governor) = governance.governors.get(cell) {
+            return Some(governor.clone());
+        }
+        let last = last?;
+        let undecided = governance.selections.get(last).is_some_and(|selection| !selection.decided);
+        let unreadable = self.stores.sets.get(None, last).is_some_and(|set| set.0.is_err());
+        (undecided || unreadable).then(|| Governor::Set(last.to_owned()))
+    }
+
     /// What is remembered of a cell.
     pub fn memory(&self, cell: &Cell) -> Arc<tokio::sync::Mutex<CellMemory>> {
         Arc::clone(locked(&self.cells).entry(cell.clone()).or_default())

@@ -1,14 +1,17 @@
 //! The whole controller in one process, on virtual time: the real kube client on the kube API in memory, the real AWS
 //! SDK on the simulated AWS.
-#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
 
-use std::{sync::Arc, time::Duration};
+mod guard;
+mod told;
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use k8s_openapi::jiff::Timestamp;
 use kube::{
-    Api, Client, Resource,
+    Api, Client,
     api::{DeleteParams, Patch, PatchParams},
     core::{DynamicObject, GroupVersionKind},
     discovery::ApiResource,
@@ -17,15 +20,17 @@ use serde_json::{Value, json};
 use sharekeeper::{
     api::{self, Share},
     aws::{clock::Clock, fence, limits::CellRates, session},
-    controllers::{
-        run::{Term, run},
-        telemetry::Untold,
-    },
+    controllers::run::{Term, run},
     kube::write::Writer,
 };
 use simulator::{
-    aws::{Net, connector, example},
-    kube::{Cluster, Shared},
+    aws::{Caller, Net, action::Action, connector, example, weather::Weather},
+    kube::{Cluster, GroupResource, Shared},
+};
+
+pub use self::{
+    guard::{Guard, Pair},
+    told::{Event, Told},
 };
 
 /// 2026-11-25T00:00:00Z.
@@ -36,6 +41,9 @@ pub struct World {
     pub aws: Net,
     pub kube: Shared,
     pub client: Client,
+    pub guard: Arc<Guard>,
+    pub told: Arc<Told>,
+    rates: CellRates,
     controller: Option<tokio::task::JoinHandle<()>>,
 }
 
@@ -49,13 +57,14 @@ impl World {
         let cluster = Cluster::new(seed, now, &crds).unwrap();
         let kube = Shared::new(cluster, simulator::kube::tokio_clock(now));
         let client = kube.client("person");
-        Self { aws, kube, client, controller: None }
+        let guard = Guard::on(&aws);
+        Self { aws, kube, client, guard, told: Arc::default(), rates: CellRates::default(), controller: None }
     }
 
     /// With the installation, organization, set, policy and namespace that most tests need.
     pub async fn with_basics(seed: u64) -> Self {
         let world = Self::new(seed);
-        for object in basics() {
+        for object in basics(&world.organization()) {
             world.apply(object).await;
         }
         world
@@ -64,22 +73,13 @@ impl World {
     /// Starts a controller, as after a restart: with nothing in memory.
     pub fn start(&mut self) {
         self.stop();
-        let clock =
-            Clock::simulated(Timestamp::from_second(EPOCH).unwrap().checked_add(self.elapsed()).unwrap());
-        let credentials =
-            Credentials::new(format!("AKIA{}", example::MANAGEMENT), "secret", None, None, "test");
-        let base = SdkConfig::builder()
-            .behavior_version(BehaviorVersion::v2026_01_12())
-            .region(aws_config::Region::new("us-east-1"))
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .http_client(connector(&self.aws))
-            .build();
+        let clock = self.clock();
         let settings = session::Settings {
-            base,
+            base: self.aws_config(),
             clock: clock.clone(),
             fence: fence::open(),
             observer: Arc::new(sharekeeper::aws::calls::Unobserved),
-            rates: CellRates::default(),
+            rates: self.rates,
             session_name: session::session_name("test", "pod-0"),
         };
         let client = self.kube.client("controller");
@@ -89,10 +89,40 @@ impl World {
             lease: None,
             sessions: session::Sessions::new(settings),
             clock,
-            telemetry: Arc::new(Untold),
+            telemetry: Arc::clone(&self.told) as Arc<dyn sharekeeper::controllers::telemetry::Telemetry>,
             synced: Box::new(|| {}),
+            stopping: tokio::sync::watch::channel(false).1,
         };
         self.controller = Some(tokio::spawn(run(term)));
+    }
+
+    /// The world's time.
+    pub fn clock(&self) -> Clock {
+        Clock::simulated(Timestamp::from_second(EPOCH).unwrap().checked_add(self.elapsed()).unwrap())
+    }
+
+    /// AWS as the management account's administrator reaches it.
+    pub fn aws_config(&self) -> SdkConfig {
+        let credentials =
+            Credentials::new(format!("AKIA{}", example::MANAGEMENT), "secret", None, None, "test");
+        SdkConfig::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(aws_config::Region::new("us-east-1"))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .http_client(connector(&self.aws))
+            .build()
+    }
+
+    /// The organization's id.
+    pub fn organization(&self) -> String {
+        self.aws.world().directory().organizations.keys().next().unwrap().clone()
+    }
+
+    /// The principal that stands for a unit.
+    pub fn unit(&self, path: &str) -> String {
+        let world = self.aws.world();
+        let organization = world.directory().organizations.values().next().unwrap();
+        organization.unit_arn(&organization.find(path).unwrap())
     }
 
     fn elapsed(&self) -> Duration {
@@ -156,21 +186,12 @@ impl World {
     ) -> T {
         let deadline = tokio::time::Instant::now() + limit;
         loop {
+            self.guard.look(what);
             if let Some(value) = condition().await {
                 return value;
             }
             if tokio::time::Instant::now() >= deadline {
-                let shares = self.kube.with(|cluster| {
-                    cluster.objects(&simulator::kube::GroupResource::new("sharekeeper.dev", "shares"))
-                });
-                let regions = self.kube.with(|cluster| {
-                    cluster.objects(&simulator::kube::GroupResource::new("sharekeeper.dev", "accountregions"))
-                });
-                panic!(
-                    "not within {limit:?}: {what}\n{}\n{}",
-                    serde_json::to_string_pretty(&shares).unwrap(),
-                    serde_json::to_string_pretty(&regions).unwrap()
-                );
+                panic!("not within {limit:?}: {what}\n{}", self.everything());
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -192,21 +213,223 @@ impl World {
     }
 
     /// Lets virtual time pass.
-    pub async fn rest(&self, time: Duration) {
-        tokio::time::sleep(time).await;
+    pub async fn rest(&self, seconds: u64) {
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        self.guard.look("rest");
     }
 
-    /// The principals in force on the containers of a Share.
-    pub fn grants(&self) -> Vec<String> {
-        let now = self.aws.now();
-        self.aws
-            .world()
-            .truth(now)
-            .iter()
-            .map(|g| {
-                format!("{} {} {}", g.share.rsplit('/').next().unwrap_or_default(), g.resource, g.principal)
-            })
+    /// From now on these pairs, of a resource and a principal, are all that may come into force (law 2).
+    pub fn desire<const N: usize>(&self, pairs: [(&str, &str); N]) {
+        self.desire_all(pairs);
+    }
+
+    pub fn desire_all<'a>(&self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) {
+        self.guard.desire(pairs.into_iter().map(|(r, p)| (r.to_owned(), p.to_owned())).collect());
+    }
+
+    /// Waits until exactly these pairs are in force, the legacy share apart.
+    pub async fn until_in_force<const N: usize>(&self, pairs: [(&str, &str); N]) {
+        let wanted: BTreeSet<Pair> = pairs.into_iter().map(|(r, p)| (r.to_owned(), p.to_owned())).collect();
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(900);
+        while self.in_force() != wanted {
+            self.guard.look("waiting");
+            assert!(
+                tokio::time::Instant::now() < deadline,
+                "in force: {:?}\nwanted: {wanted:?}\n{}",
+                self.in_force(),
+                self.everything()
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// What is in force now, the legacy share apart.
+    pub fn in_force(&self) -> BTreeSet<Pair> {
+        let mut pairs = self.guard.in_force();
+        pairs.remove(&(LEGACY_LIST.to_owned(), example::PARTNER.to_owned()));
+        pairs
+    }
+
+    /// Everybody rests: no write to AWS or to the cluster for so long, whole readings included.
+    pub async fn rests(&self) {
+        self.rest(60).await;
+        let writes = self.controller_writes();
+        let aws = self.aws_writes();
+        self.rest(3000).await;
+        assert_eq!(self.aws_writes()[aws.len()..], [] as [String; 0], "at rest nothing is written to AWS");
+        let more = &self.controller_writes()[writes.len()..];
+        assert!(more.is_empty(), "at rest nothing is written to the cluster: {more:?}");
+        assert_eq!(self.guard.violations(), Vec::<String>::new());
+    }
+
+    /// The controller's writes to the cluster, by verb and object.
+    pub fn controller_writes(&self) -> Vec<String> {
+        self.kube.with(|cluster| {
+            let entries = cluster.journal.entries().iter().filter(|e| e.user == "controller" && e.writes());
+            entries.map(|e| format!("{:?} {}/{} {}", e.verb, e.resource, e.subresource, e.name)).collect()
+        })
+    }
+
+    /// The writes that had an effect in RAM.
+    pub fn aws_writes(&self) -> Vec<String> {
+        let world = self.aws.world();
+        let writes = world.journal().writes().filter(|entry| entry.service == "ram" && entry.effect);
+        writes.map(|entry| entry.operation.clone()).collect()
+    }
+
+    /// All RAM calls by the controller, reads too.
+    pub fn ram_calls(&self) -> Vec<String> {
+        let world = self.aws.world();
+        let calls = world.journal().entries().iter().filter(|entry| entry.service == "ram");
+        calls.map(|entry| entry.operation.clone()).collect()
+    }
+
+    /// Something happens behind the controller's back.
+    pub fn act(&self, action: Action) -> Value {
+        let answer = self.aws.world().act(action).unwrap();
+        self.guard.look_away();
+        answer
+    }
+
+    /// A person of network-prod calls RAM.
+    pub fn by_hand(&self, operation: &str, params: Value) -> Value {
+        self.as_account(example::NETWORK_PROD, operation, params)
+    }
+
+    pub fn as_account(&self, account: &str, operation: &str, params: Value) -> Value {
+        let caller = Caller::administrator(account, example::REGION);
+        let answer = self.aws.world().call(&caller, "ram", operation, &params);
+        self.guard.look_away();
+        answer.unwrap_or_else(|refusal| panic!("{operation} {params}: {refusal:?}"))
+    }
+
+    /// The partner accepts all invitations.
+    pub fn accept_invitations(&self) {
+        let received = self.as_account(example::PARTNER, "GetResourceShareInvitations", json!({}));
+        for invitation in received["resourceShareInvitations"].as_array().unwrap() {
+            if invitation["status"] == "PENDING" {
+                let arn = invitation["resourceShareInvitationArn"].clone();
+                self.as_account(
+                    example::PARTNER,
+                    "AcceptResourceShareInvitation",
+                    json!({"resourceShareInvitationArn": arn}),
+                );
+            }
+        }
+    }
+
+    /// Changes the weather.
+    pub fn weather(&self, change: impl FnOnce(&mut Weather)) {
+        let mut world = self.aws.world();
+        let mut weather = world.weather().clone();
+        change(&mut weather);
+        world.set_weather(weather);
+    }
+
+    /// The live shares of network-prod in AWS, the legacy one apart.
+    pub fn live_shares(&self) -> Vec<Value> {
+        let caller = Caller::administrator(example::NETWORK_PROD, example::REGION);
+        let params = json!({"resourceOwner": "SELF", "maxResults": 500});
+        let lags = self.aws.world().weather().lags;
+        self.weather(|weather| weather.lags = simulator::aws::weather::Lags::default());
+        let answer = self.aws.world().call(&caller, "ram", "GetResourceShares", &params).unwrap();
+        self.weather(|weather| weather.lags = lags);
+        let shares = answer["resourceShares"].as_array().unwrap().iter();
+        let dead = ["DELETED", "DELETING"];
+        shares
+            .filter(|s| s["name"] != "partner-prefixes" && !dead.contains(&s["status"].as_str().unwrap()))
+            .cloned()
             .collect()
+    }
+
+    /// The ARN of a Share's container.
+    pub async fn container(&self, share: &str, side: sharekeeper::model::Side) -> String {
+        let status = self.share(share).await.unwrap().status.unwrap();
+        let found = status.containers.iter().find(|c| sharekeeper::model::Side::from(c.side) == side);
+        found.and_then(|c| c.id.clone()).unwrap_or_else(|| panic!("{share} has no {side} container"))
+    }
+
+    /// An object of ours as it is stored.
+    pub fn stored(&self, plural: &str, namespace: &str, name: &str) -> Option<Value> {
+        self.kube
+            .with(|cluster| cluster.object(&GroupResource::new("sharekeeper.dev", plural), namespace, name))
+    }
+
+    pub fn all_stored(&self, plural: &str) -> Vec<Value> {
+        self.kube.with(|cluster| cluster.objects(&GroupResource::new("sharekeeper.dev", plural)))
+    }
+
+    /// All that helps to see why a test waits in vain.
+    pub fn everything(&self) -> String {
+        let mut text = String::new();
+        for kind in ["shares", "accountregions", "organizations", "undeclaredshares"] {
+            let objects = self.all_stored(kind).into_iter().map(|mut object| {
+                object["metadata"]["managedFields"] = Value::Null;
+                object
+            });
+            let objects: Vec<Value> = objects.collect();
+            text += &format!("{kind}: {}\n", serde_json::to_string_pretty(&objects).unwrap());
+        }
+        let world = self.aws.world();
+        let last = world.journal().entries().iter().rev().take(40).rev();
+        for entry in last {
+            text += &format!(
+                "{:.1} {} {} {:?} {}\n",
+                entry.at - EPOCH as f64,
+                entry.operation,
+                entry.status,
+                entry.code,
+                if entry.kind == simulator::aws::journal::Kind::Write {
+                    entry.params.to_string()
+                } else {
+                    String::new()
+                }
+            );
+        }
+        text
+    }
+
+    /// Deletes an object of ours.
+    pub async fn delete(&self, object: Value) {
+        let object: DynamicObject = serde_json::from_value(object).unwrap();
+        let name = object.metadata.name.clone().unwrap();
+        self.dynamic(&object).delete(&name, &DeleteParams::default()).await.unwrap();
+    }
+
+    /// Stores an object as it was possible before a schema was tightened.
+    pub fn poison(&self, plural: &str, object: &Value) {
+        let crds: Vec<Value> = api::crds().iter().map(|crd| serde_json::to_value(crd).unwrap()).collect();
+        let strict = crds.into_iter().find(|crd| crd["spec"]["names"]["plural"] == plural).unwrap();
+        let mut loose = strict.clone();
+        loose["spec"]["versions"][0]["schema"]["openAPIV3Schema"] =
+            json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+        let now = self.kube.now();
+        self.kube.with(|cluster| {
+            for object in [&loose, object, &strict] {
+                cluster.apply(now, object).unwrap();
+            }
+        });
+    }
+
+    /// Waits until a Share says so of one condition.
+    pub async fn until_says(&self, share: &str, type_: &str, status: &str, reason: &str) -> Value {
+        self.until(&format!("{share} {type_}={status} {reason}"), || async {
+            let object = self.stored("shares", "network-team", share)?;
+            (condition(&object, type_) == Some((status.to_owned(), reason.to_owned()))).then_some(object)
+        })
+        .await
+    }
+
+    /// Waits until a Share is gone from the cluster.
+    pub async fn until_gone(&self, share: &str) {
+        self.until(&format!("{share} is gone"), || async { self.share(share).await.is_none().then_some(()) })
+            .await;
+    }
+
+    /// Annotates a Share.
+    pub async fn annotate(&self, share: &str, key: &str, value: &str) {
+        let patch = json!({"metadata": {"annotations": {key: value}}});
+        self.shares().patch(share, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
     }
 
     /// Who may use a resource by a grant that is in force, the legacy share's apart.
@@ -233,17 +456,35 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         self.stop();
+        // The guard holds the net, and the net the guard.
+        self.aws.set_checkpoint(None);
+        if !std::thread::panicking() {
+            assert_eq!(
+                self.guard.violations(),
+                Vec::<String>::new(),
+                "nothing came into force that should not"
+            );
+        }
     }
 }
 
+pub const SUBNET_1: &str = example::RESOURCES[1];
+pub const SUBNET_2: &str = example::RESOURCES[2];
+pub const LIST: &str = example::RESOURCES[3];
+pub const RULE: &str = example::RESOURCES[4];
+pub const LEGACY_LIST: &str = example::RESOURCES[6];
+pub const DATA: &str = example::DATA_PROD;
+pub const WEB: &str = "222233335555";
+pub const PAYMENTS: &str = "222233336666";
+pub const PARTNER: &str = example::PARTNER;
 pub const TGW: &str = "arn:aws:ec2:eu-west-1:111122223333:transit-gateway/tgw-0a1b2c3d4e5f60001";
 
-pub fn basics() -> Vec<Value> {
+pub fn basics(organization: &str) -> Vec<Value> {
     let v = "sharekeeper.dev/v1alpha1";
     vec![
         json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "network-team"}}),
         json!({"apiVersion": v, "kind": "Installation", "metadata": {"name": "sharekeeper"}, "spec": {"id": "test"}}),
-        json!({"apiVersion": v, "kind": "Organization", "metadata": {"name": "acme"}, "spec": {"id": organization_id()}}),
+        json!({"apiVersion": v, "kind": "Organization", "metadata": {"name": "acme"}, "spec": {"id": organization}}),
         json!({"apiVersion": v, "kind": "AccountSet", "metadata": {"name": "network"}, "spec": {
             "mode": "Enforce", "organization": "acme", "accounts": [{"name": "network-prod"}], "regions": ["eu-west-1"],
             "access": {"roleName": example::ROLE, "externalId": example::EXTERNAL_ID}}}),
@@ -254,9 +495,29 @@ pub fn basics() -> Vec<Value> {
     ]
 }
 
-fn organization_id() -> String {
-    let world = example::organization(1, EPOCH as f64);
-    world.directory().organizations.keys().next().unwrap().clone()
+/// A target outside the organization.
+pub fn outside(until: &str) -> Value {
+    json!({"externalAccount": PARTNER, "until": until, "reason": "contract 4711"})
+}
+
+/// A policy beside the basic one.
+pub fn policy(name: &str, allow: Value) -> Value {
+    json!({"apiVersion": "sharekeeper.dev/v1alpha1", "kind": "SharingPolicy", "metadata": {"name": name},
+        "spec": {"namespaces": ["network-team"], "owners": {"accounts": ["network-prod"]}, "allow": allow}})
+}
+
+/// The set of the basics with some of its spec replaced.
+pub fn set(change: Value) -> Value {
+    let mut spec = json!({"mode": "Enforce", "organization": "acme", "accounts": [{"name": "network-prod"}], "regions": ["eu-west-1"],
+        "access": {"roleName": example::ROLE, "externalId": example::EXTERNAL_ID}});
+    spec.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+    json!({"apiVersion": "sharekeeper.dev/v1alpha1", "kind": "AccountSet", "metadata": {"name": "network"}, "spec": spec})
+}
+
+/// What a status says of one condition: status and reason.
+pub fn condition(object: &Value, type_: &str) -> Option<(String, String)> {
+    let found = object["status"]["conditions"].as_array()?.iter().find(|c| c["type"] == type_)?;
+    Some((found["status"].as_str()?.to_owned(), found["reason"].as_str()?.to_owned()))
 }
 
 pub fn share(name: &str, spec: Value) -> Value {

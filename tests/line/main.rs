@@ -1,0 +1,10 @@
+//! The whole line on simulated parts: the real kube client and the real AWS SDK, and hours in milliseconds.
+
+#[path = "../world/mod.rs"]
+mod world;
+
+mod cells;
+mod deletion;
+mod lifecycle;
+mod names;
+mod switches;
