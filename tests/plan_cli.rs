@@ -38,7 +38,12 @@ impl Folder {
     }
 
     fn args(&self, output: Output) -> PlanArgs {
-        let rates = RateArgs { aws_read_rate: 100.0, aws_read_burst: 100, aws_write_rate: 100.0, aws_write_burst: 100 };
+        let rates = RateArgs {
+            aws_read_rate: 100.0,
+            aws_read_burst: 100,
+            aws_write_rate: 100.0,
+            aws_write_burst: 100,
+        };
         PlanArgs { filename: vec![self.0.path().to_owned()], output, namespace: "network-team".into(), rates }
     }
 }
@@ -73,7 +78,9 @@ fn announced(report: &Value) -> BTreeSet<String> {
     let mut all = BTreeSet::new();
     for container in containers(report) {
         let removed = container["action"] == "remove";
-        for change in container["changes"].as_array().unwrap().iter().filter(|change| change["held"].is_null()) {
+        for change in
+            container["changes"].as_array().unwrap().iter().filter(|change| change["held"].is_null())
+        {
             let (verb, what) = (change["verb"].as_str().unwrap(), change["what"].as_str().unwrap());
             let value = change["value"].as_str().unwrap();
             all.insert(match (verb, what) {
@@ -109,7 +116,11 @@ fn effects(entry: &simulator::aws::journal::Entry) -> Vec<String> {
         list.map(|item| format!("{words} {}", item.as_str().unwrap())).collect()
     };
     let members = |verb: &str| {
-        [texts("principals", &format!("{verb} principal")), texts("resourceArns", &format!("{verb} resource"))].concat()
+        [
+            texts("principals", &format!("{verb} principal")),
+            texts("resourceArns", &format!("{verb} resource")),
+        ]
+        .concat()
     };
     let tags = params["tags"].as_array().into_iter().flatten().map(|tag| (&tag["key"], &tag["value"]));
     let tags = tags.map(|(key, value)| format!("tag {}={}", key.as_str().unwrap(), value.as_str().unwrap()));
@@ -123,10 +134,14 @@ fn effects(entry: &simulator::aws::journal::Entry) -> Vec<String> {
         "DeleteResourceShare" => vec![format!("delete {}", params["resourceShareArn"].as_str().unwrap())],
         "AssociateResourceShare" => members("add"),
         "DisassociateResourceShare" => members("remove"),
-        "AssociateResourceSharePermission" => vec![format!("set permission {}", params["permissionArn"].as_str().unwrap())],
+        "AssociateResourceSharePermission" => {
+            vec![format!("set permission {}", params["permissionArn"].as_str().unwrap())]
+        }
         "TagResource" => tags.collect(),
         "UntagResource" => texts("tagKeys", "untag"),
-        "UpdateResourceShare" => params["name"].as_str().into_iter().map(|name| format!("set name {name}")).collect(),
+        "UpdateResourceShare" => {
+            params["name"].as_str().into_iter().map(|name| format!("set name {name}")).collect()
+        }
         other => panic!("{other} {params}"),
     }
 }
@@ -166,7 +181,9 @@ async fn law(name: &str, before: &[Value], after: &[Value], meddle: impl FnOnce(
         let value = change.rsplit(' ').next().unwrap();
         assert!(waits.iter().any(|wait| wait.contains(value)), "done and not told: {change}\n{words}");
     }
-    let anything = !announced.is_empty() || report["counts"] != json!({"make": 0, "change": 0, "remove": 0, "held": 0,
+    let anything = !announced.is_empty()
+        || report["counts"]
+            != json!({"make": 0, "change": 0, "remove": 0, "held": 0,
         "waiting": 0, "refused": 0, "undeclared": 1, "orphaned": 0, "unknown": 0});
     assert_eq!(code, if anything { 2 } else { 0 }, "{words}");
     if report["counts"]["held"] == 0 && report["counts"]["refused"] == 0 {
@@ -209,21 +226,57 @@ async fn what_is_told_is_what_is_done() {
         ("nothing", vec![hub(two.clone())], vec![hub(two.clone())]),
         ("narrow", vec![hub(two.clone())], vec![hub(one.clone())]),
         ("widen", vec![hub(one.clone())], vec![hub(two.clone())]),
-        ("rename and tag", vec![hub(json!({"targets": [{"account": "data-prod"}], "tags": {"a": "1"}}))],
-            vec![hub(json!({"targets": [{"account": "data-prod"}], "name": "main-hub", "tags": {"a": "2", "b": "3"}}))]),
-        ("another resource", vec![hub(two.clone())],
-            vec![hub(json!({"targets": [{"account": "data-prod"}, {"account": "web-prod"}], "resources": [{"arn": SUBNET}]}))]),
-        ("all at once", vec![hub(two.clone())],
-            vec![hub(json!({"targets": [{"account": "data-test"}], "resources": [{"arn": SUBNET}], "name": "x"}))]),
+        (
+            "rename and tag",
+            vec![hub(json!({"targets": [{"account": "data-prod"}], "tags": {"a": "1"}}))],
+            vec![hub(
+                json!({"targets": [{"account": "data-prod"}], "name": "main-hub", "tags": {"a": "2", "b": "3"}}),
+            )],
+        ),
+        (
+            "another resource",
+            vec![hub(two.clone())],
+            vec![hub(
+                json!({"targets": [{"account": "data-prod"}, {"account": "web-prod"}], "resources": [{"arn": SUBNET}]}),
+            )],
+        ),
+        (
+            "all at once",
+            vec![hub(two.clone())],
+            vec![hub(
+                json!({"targets": [{"account": "data-test"}], "resources": [{"arn": SUBNET}], "name": "x"}),
+            )],
+        ),
         ("outside", vec![hub(one.clone())], vec![hub(outside.clone())]),
         ("no longer outside", vec![hub(outside)], vec![hub(json!({"targets": [{"account": "data-prod"}]}))]),
-        ("the default permission by name", vec![share("subnets", json!({"targets": [{"account": "data-prod"}], "resources": [{"arn": SUBNET}]}))],
-            vec![share("subnets", json!({"targets": [{"account": "data-prod"}], "resources": [{"arn": SUBNET}], "permissions": full}))]),
-        ("policy takes away", vec![hub(two.clone())],
-            vec![hub(two.clone()), policy(json!({"resourceTypes": ["ec2:TransitGateway"], "accounts": ["web-prod"]}))]),
+        (
+            "the default permission by name",
+            vec![share(
+                "subnets",
+                json!({"targets": [{"account": "data-prod"}], "resources": [{"arn": SUBNET}]}),
+            )],
+            vec![share(
+                "subnets",
+                json!({"targets": [{"account": "data-prod"}], "resources": [{"arn": SUBNET}], "permissions": full}),
+            )],
+        ),
+        (
+            "policy takes away",
+            vec![hub(two.clone())],
+            vec![
+                hub(two.clone()),
+                policy(json!({"resourceTypes": ["ec2:TransitGateway"], "accounts": ["web-prod"]})),
+            ],
+        ),
         ("Report", vec![hub(two.clone())], vec![hub(one.clone()), set(json!({"mode": "Report"}))]),
-        ("AddOnly", vec![hub(two.clone())],
-            vec![hub(json!({"targets": [{"account": "data-prod"}, {"account": "data-test"}]})), set(json!({"mode": "AddOnly"}))]),
+        (
+            "AddOnly",
+            vec![hub(two.clone())],
+            vec![
+                hub(json!({"targets": [{"account": "data-prod"}, {"account": "data-test"}]})),
+                set(json!({"mode": "AddOnly"})),
+            ],
+        ),
         ("suspended", vec![hub(two.clone())], vec![hub(json!({"targets": [], "suspend": true}))]),
         ("halt", vec![hub(two.clone())], vec![hub(one), edited("Installation", json!({"halt": true}))]),
     ];
@@ -253,13 +306,16 @@ fn any_share(bits: u64) -> Value {
     let chosen = |from: u64, of: Vec<Value>| -> Vec<Value> {
         (from..).zip(of).filter(|(bit, _)| bits >> bit & 1 == 1).map(|(_, value)| value).collect()
     };
-    let targets = chosen(0, vec![
-        json!({"account": "data-prod"}),
-        json!({"account": "web-prod"}),
-        json!({"organizationalUnit": "Root/Workloads/Test"}),
-        json!({"account": "sandbox-anna"}),
-        json!({"externalAccount": example::PARTNER, "until": "2026-12-31T00:00:00Z", "reason": "contract"}),
-    ]);
+    let targets = chosen(
+        0,
+        vec![
+            json!({"account": "data-prod"}),
+            json!({"account": "web-prod"}),
+            json!({"organizationalUnit": "Root/Workloads/Test"}),
+            json!({"account": "sandbox-anna"}),
+            json!({"externalAccount": example::PARTNER, "until": "2026-12-31T00:00:00Z", "reason": "contract"}),
+        ],
+    );
     let mut resources = chosen(5, vec![json!({"arn": TGW}), json!({"arn": SUBNET})]);
     if resources.is_empty() {
         resources.push(json!({"arn": TGW}));
