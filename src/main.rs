@@ -28,5 +28,6 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Crds => cli::crds::run(),
         Command::Iam(args) => cli::iam::run(&args),
         Command::Controller(args) => cli::controller::run(args).await,
+        Command::Plan(args) => cli::plan::run(&args).await,
     }
 }

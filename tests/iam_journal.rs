@@ -27,7 +27,7 @@ async fn unprepared() -> World {
         aws.journal_mut().clear();
         id
     };
-    for mut object in basics() {
+    for mut object in basics(&world::organization_id()) {
         match object["kind"].as_str() {
             Some("Organization") => object["spec"] = json!({"id": organization, "ramSharing": "Enable"}),
             Some("SharingPolicy") => {

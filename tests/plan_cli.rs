@@ -66,7 +66,7 @@ async fn report(world: &World, folder: &Folder) -> (u8, Value) {
 }
 
 fn with(shares: &[Value]) -> Vec<Value> {
-    basics().into_iter().chain(shares.iter().cloned()).collect()
+    basics(&world::organization_id()).into_iter().chain(shares.iter().cloned()).collect()
 }
 
 fn hub(spec: Value) -> Value {
@@ -153,12 +153,12 @@ async fn law(name: &str, before: &[Value], after: &[Value], meddle: impl FnOnce(
         world.apply(object.clone()).await;
     }
     world.start();
-    world.rest(Duration::from_secs(300)).await;
+    world.rest(300).await;
     world.stop();
     meddle(&world);
     world.aws.world().journal_mut().clear();
 
-    let declared: Vec<Value> = replaced(&basics(), after);
+    let declared: Vec<Value> = replaced(&basics(&world::organization_id()), after);
     let folder = Folder::of(&declared);
     let (code, report) = report(&world, &folder).await;
     assert_eq!(done(&world), BTreeSet::new(), "a plan writes nothing");
@@ -168,7 +168,7 @@ async fn law(name: &str, before: &[Value], after: &[Value], meddle: impl FnOnce(
         world.apply(object.clone()).await;
     }
     world.start();
-    world.rest(Duration::from_secs(600)).await;
+    world.rest(600).await;
     let done = done(&world);
     let waits: Vec<&str> = containers(&report)
         .into_iter()
@@ -209,7 +209,8 @@ fn policy(allow: Value) -> Value {
 
 /// The basic object of a kind, with some members of its spec replaced.
 fn edited(kind: &str, spec: Value) -> Value {
-    let mut object = basics().into_iter().find(|object| object["kind"] == kind).unwrap();
+    let mut object =
+        basics(&world::organization_id()).into_iter().find(|object| object["kind"] == kind).unwrap();
     object["spec"].as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
     object
 }

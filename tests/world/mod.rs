@@ -479,6 +479,12 @@ pub const PAYMENTS: &str = "222233336666";
 pub const PARTNER: &str = example::PARTNER;
 pub const TGW: &str = "arn:aws:ec2:eu-west-1:111122223333:transit-gateway/tgw-0a1b2c3d4e5f60001";
 
+/// The id of the example organization.
+pub fn organization_id() -> String {
+    let world = example::organization(1, 0.0);
+    world.directory().organizations.keys().next().unwrap().clone()
+}
+
 pub fn basics(organization: &str) -> Vec<Value> {
     let v = "sharekeeper.dev/v1alpha1";
     vec![
