@@ -38,9 +38,27 @@ pub(crate) async fn a_share_that_cannot_be_read_stops_nobody_else(stage: Arc<Sta
         .await;
     team.until_ready("newcomer").await;
 
-    // Corrected, it is like any other.
-    team.share("poison", json!({"targets": accounts(&[DATA]), "resources": [{"arn": team.subnet(2)}]})).await;
+    // Replaced by a good one (the API server refuses to apply onto what does not fit the schema), it is like any other.
+    replace(&stage, &team).await;
     team.until_ready("poison").await;
+}
+
+async fn replace(stage: &Stage, team: &Team) {
+    let api = untyped(stage, team);
+    let mut object = api.get("poison").await.unwrap();
+    object.data = json!({"spec": {
+        "account": "network-prod", "region": "eu-west-1",
+        "targets": accounts(&[DATA]), "resources": [{"arn": team.subnet(2)}],
+    }});
+    api.replace("poison", &PostParams::default(), &object).await.unwrap();
+}
+
+fn kind() -> ApiResource {
+    ApiResource::from_gvk(&GroupVersionKind::gvk("sharekeeper.dev", "v1alpha1", "Share"))
+}
+
+fn untyped(stage: &Stage, team: &Team) -> Api<DynamicObject> {
+    Api::namespaced_with(stage.client.clone(), &team.namespace, &kind())
 }
 
 fn definitions(stage: &Stage) -> Api<CustomResourceDefinition> {
@@ -87,9 +105,7 @@ async fn store(stage: &Stage, team: &Team) {
 }
 
 async fn create(stage: &Stage, team: &Team, name: &str, dry_run: bool) -> kube::Result<DynamicObject> {
-    let kind = ApiResource::from_gvk(&GroupVersionKind::gvk("sharekeeper.dev", "v1alpha1", "Share"));
-    let api: Api<DynamicObject> = Api::namespaced_with(stage.client.clone(), &team.namespace, &kind);
-    let mut object = DynamicObject::new(name, &kind);
+    let mut object = DynamicObject::new(name, &kind());
     object.data = json!({"spec": {"account": "network-prod", "region": "eu-west-1", "targets": "everybody"}});
-    api.create(&PostParams { dry_run, ..PostParams::default() }, &object).await
+    untyped(stage, team).create(&PostParams { dry_run, ..PostParams::default() }, &object).await
 }
