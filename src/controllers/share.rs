@@ -5,13 +5,8 @@ use std::{sync::Arc, time::Duration};
 use kube::{Resource, ResourceExt, runtime::controller::Action};
 
 use super::{
-<<<<<<< HEAD
-    account_region::report::changed,
-    context::{Context, FINALIZER, OrganizationView, account_pin},
-=======
     account_region::{records, report::changed},
-    context::{Context, FINALIZER, account_pin, cell_of},
->>>>>>> main
+    context::{Context, FINALIZER, OrganizationView, account_pin, cell_of},
     telemetry::Weight,
 };
 use crate::{
