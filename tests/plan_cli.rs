@@ -38,7 +38,12 @@ impl Folder {
     }
 
     fn args(&self, output: Output) -> PlanArgs {
-        let rates = RateArgs { aws_read_rate: 100.0, aws_read_burst: 100, aws_write_rate: 100.0, aws_write_burst: 100 };
+        let rates = RateArgs {
+            aws_read_rate: 100.0,
+            aws_read_burst: 100,
+            aws_write_rate: 100.0,
+            aws_write_burst: 100,
+        };
         PlanArgs { filename: vec![self.0.path().to_owned()], output, namespace: "network-team".into(), rates }
     }
 }
@@ -79,7 +84,9 @@ fn announced(report: &Value) -> BTreeSet<String> {
     let mut all = BTreeSet::new();
     for container in containers(report) {
         let removed = container["action"] == "remove";
-        for change in container["changes"].as_array().unwrap().iter().filter(|change| change["held"].is_null()) {
+        for change in
+            container["changes"].as_array().unwrap().iter().filter(|change| change["held"].is_null())
+        {
             let (verb, what) = (change["verb"].as_str().unwrap(), change["what"].as_str().unwrap());
             let value = change["value"].as_str().unwrap();
             all.insert(match (verb, what) {
@@ -115,7 +122,11 @@ fn effects(entry: &simulator::aws::journal::Entry) -> Vec<String> {
         list.map(|item| format!("{words} {}", item.as_str().unwrap())).collect()
     };
     let members = |verb: &str| {
-        [texts("principals", &format!("{verb} principal")), texts("resourceArns", &format!("{verb} resource"))].concat()
+        [
+            texts("principals", &format!("{verb} principal")),
+            texts("resourceArns", &format!("{verb} resource")),
+        ]
+        .concat()
     };
     let tags = params["tags"].as_array().into_iter().flatten().map(|tag| (&tag["key"], &tag["value"]));
     let tags = tags.map(|(key, value)| format!("tag {}={}", key.as_str().unwrap(), value.as_str().unwrap()));
@@ -129,10 +140,14 @@ fn effects(entry: &simulator::aws::journal::Entry) -> Vec<String> {
         "DeleteResourceShare" => vec![format!("delete {}", params["resourceShareArn"].as_str().unwrap())],
         "AssociateResourceShare" => members("add"),
         "DisassociateResourceShare" => members("remove"),
-        "AssociateResourceSharePermission" => vec![format!("set permission {}", params["permissionArn"].as_str().unwrap())],
+        "AssociateResourceSharePermission" => {
+            vec![format!("set permission {}", params["permissionArn"].as_str().unwrap())]
+        }
         "TagResource" => tags.collect(),
         "UntagResource" => texts("tagKeys", "untag"),
-        "UpdateResourceShare" => params["name"].as_str().into_iter().map(|name| format!("set name {name}")).collect(),
+        "UpdateResourceShare" => {
+            params["name"].as_str().into_iter().map(|name| format!("set name {name}")).collect()
+        }
         other => panic!("{other} {params}"),
     }
 }
@@ -171,7 +186,9 @@ async fn law(name: &str, before: &[Value], after: &[Value], meddle: impl FnOnce(
         let value = change.rsplit(' ').next().unwrap();
         assert!(waits.iter().any(|wait| wait.contains(value)), "done and not told: {change}\n{words}");
     }
-    let anything = !announced.is_empty() || report["counts"] != json!({"make": 0, "change": 0, "remove": 0, "held": 0,
+    let anything = !announced.is_empty()
+        || report["counts"]
+            != json!({"make": 0, "change": 0, "remove": 0, "held": 0,
         "waiting": 0, "refused": 0, "undeclared": 1, "orphaned": 0, "unknown": 0});
     assert_eq!(code, if anything { 2 } else { 0 }, "{words}");
     if report["counts"]["held"] == 0 && report["counts"]["refused"] == 0 {
@@ -214,21 +231,57 @@ async fn what_is_told_is_what_is_done() {
         ("nothing", vec![hub(two.clone())], vec![hub(two.clone())]),
         ("narrow", vec![hub(two.clone())], vec![hub(one.clone())]),
         ("widen", vec![hub(one.clone())], vec![hub(two.clone())]),
-        ("rename and tag", vec![hub(json!({"targets": [{"account": "data-prod"}], "tags": {"a": "1"}}))],
-            vec![hub(json!({"targets": [{"account": "data-prod"}], "name": "main-hub", "tags": {"a": "2", "b": "3"}}))]),
-        ("another resource", vec![hub(two.clone())],
-            vec![hub(json!({"targets": [{"account": "data-prod"}, {"account": "web-prod"}], "resources": [{"arn": SUBNET}]}))]),
-        ("all at once", vec![hub(two.clone())],
-            vec![hub(json!({"targets": [{"account": "data-test"}], "resources": [{"arn": SUBNET}], "name": "x"}))]),
+        (
+            "rename and tag",
+            vec![hub(json!({"targets": [{"account": "data-prod"}], "tags": {"a": "1"}}))],
+            vec![hub(
+                json!({"targets": [{"account": "data-prod"}], "name": "main-hub", "tags": {"a": "2", "b": "3"}}),
+            )],
+        ),
+        (
+            "another resource",
+            vec![hub(two.clone())],
+            vec![hub(
+                json!({"targets": [{"account": "data-prod"}, {"account": "web-prod"}], "resources": [{"arn": SUBNET}]}),
+            )],
+        ),
+        (
+            "all at once",
+            vec![hub(two.clone())],
+            vec![hub(
+                json!({"targets": [{"account": "data-test"}], "resources": [{"arn": SUBNET}], "name": "x"}),
+            )],
+        ),
         ("outside", vec![hub(one.clone())], vec![hub(outside.clone())]),
         ("no longer outside", vec![hub(outside)], vec![hub(json!({"targets": [{"account": "data-prod"}]}))]),
-        ("the default permission by name", vec![share("subnets", json!({"targets": [{"account": "data-prod"}], "resources": [{"arn": SUBNET}]}))],
-            vec![share("subnets", json!({"targets": [{"account": "data-prod"}], "resources": [{"arn": SUBNET}], "permissions": full}))]),
-        ("policy takes away", vec![hub(two.clone())],
-            vec![hub(two.clone()), policy(json!({"resourceTypes": ["ec2:TransitGateway"], "accounts": ["web-prod"]}))]),
+        (
+            "the default permission by name",
+            vec![share(
+                "subnets",
+                json!({"targets": [{"account": "data-prod"}], "resources": [{"arn": SUBNET}]}),
+            )],
+            vec![share(
+                "subnets",
+                json!({"targets": [{"account": "data-prod"}], "resources": [{"arn": SUBNET}], "permissions": full}),
+            )],
+        ),
+        (
+            "policy takes away",
+            vec![hub(two.clone())],
+            vec![
+                hub(two.clone()),
+                policy(json!({"resourceTypes": ["ec2:TransitGateway"], "accounts": ["web-prod"]})),
+            ],
+        ),
         ("Report", vec![hub(two.clone())], vec![hub(one.clone()), set(json!({"mode": "Report"}))]),
-        ("AddOnly", vec![hub(two.clone())],
-            vec![hub(json!({"targets": [{"account": "data-prod"}, {"account": "data-test"}]})), set(json!({"mode": "AddOnly"}))]),
+        (
+            "AddOnly",
+            vec![hub(two.clone())],
+            vec![
+                hub(json!({"targets": [{"account": "data-prod"}, {"account": "data-test"}]})),
+                set(json!({"mode": "AddOnly"})),
+            ],
+        ),
         ("suspended", vec![hub(two.clone())], vec![hub(json!({"targets": [], "suspend": true}))]),
         ("halt", vec![hub(two.clone())], vec![hub(one), edited("Installation", json!({"halt": true}))]),
     ];
@@ -258,13 +311,16 @@ fn any_share(bits: u64) -> Value {
     let chosen = |from: u64, of: Vec<Value>| -> Vec<Value> {
         (from..).zip(of).filter(|(bit, _)| bits >> bit & 1 == 1).map(|(_, value)| value).collect()
     };
-    let targets = chosen(0, vec![
-        json!({"account": "data-prod"}),
-        json!({"account": "web-prod"}),
-        json!({"organizationalUnit": "Root/Workloads/Test"}),
-        json!({"account": "sandbox-anna"}),
-        json!({"externalAccount": example::PARTNER, "until": "2026-12-31T00:00:00Z", "reason": "contract"}),
-    ]);
+    let targets = chosen(
+        0,
+        vec![
+            json!({"account": "data-prod"}),
+            json!({"account": "web-prod"}),
+            json!({"organizationalUnit": "Root/Workloads/Test"}),
+            json!({"account": "sandbox-anna"}),
+            json!({"externalAccount": example::PARTNER, "until": "2026-12-31T00:00:00Z", "reason": "contract"}),
+        ],
+    );
     let mut resources = chosen(5, vec![json!({"arn": TGW}), json!({"arn": SUBNET})]);
     if resources.is_empty() {
         resources.push(json!({"arn": TGW}));
@@ -303,7 +359,7 @@ async fn what_is_broken_is_told_with_file_line_and_field() {
     let world = World::new(1);
     let inside = "  targets:\n  - account: data-prod\n    until: 2027-01-31T00:00:00Z\n    reason: x\n";
     let texts: Vec<(&str, String, Vec<&str>)> = vec![
-        ("YAML", format!("{SHARE}  resources: [\n"), vec!["a.yaml:8: "]),
+        ("YAML", format!("{SHARE}  resources: [\n"), vec!["a.yaml:7: "]),
         ("a tab", "kind: Share\nspec:\n\taccount: x\n".to_owned(), vec!["a.yaml:3: "]),
         ("a field twice", format!("{SHARE}  region: eu-west-2\n"), vec!["a.yaml:7: duplicate mapping key: region"]),
         ("an unknown field", format!("{SHARE}{RESOURCES}  targets: []\n  suspended: true\n"),
@@ -321,7 +377,8 @@ async fn what_is_broken_is_told_with_file_line_and_field() {
         ("a rule of the whole", format!("{SHARE}{RESOURCES}  allowExternal: false\n  targets:\n  - {{externalAccount: \"999988887777\", until: 2027-01-31T00:00:00Z, reason: x}}\n"),
             vec!["a.yaml:9: Share team/hub: spec.allowExternal: set it to true"]),
         ("a moment that is none", format!("{SHARE}{RESOURCES}  targets:\n  - externalAccount: \"999988887777\"\n    until: soon\n"),
-            vec!["a.yaml:11: Share team/hub: spec.targets[0].until: \"soon\" is not a moment"]),
+            vec!["a.yaml:5: Share team/hub: spec.allowExternal: ", "a.yaml:10: Share team/hub: spec.targets[0]: ",
+                "a.yaml:11: Share team/hub: spec.targets[0].until: \"soon\" is not a moment"]),
         ("an enumeration", format!("{SHARE}{RESOURCES}  targets: []\n  enforcement: Off\n"),
             vec!["a.yaml:10: Share team/hub: spec.enforcement: "]),
         ("a resource twice", format!("{SHARE}{RESOURCES}  - arn: arn:aws:ec2:eu-west-1:111122223333:subnet/subnet-1\n  targets: []\n"),
@@ -333,10 +390,10 @@ async fn what_is_broken_is_told_with_file_line_and_field() {
         ("no kind", "apiVersion: sharekeeper.dev/v1alpha1\nkinds: Share\n".to_owned(), vec!["a.yaml:1: not a manifest: kind: is required"]),
         ("an unknown kind", "apiVersion: sharekeeper.dev/v1alpha1\nkind: Shares\n".to_owned(), vec!["a.yaml:2: Shares: kind: unknown kind"]),
         ("another version", "apiVersion: sharekeeper.dev/v1\nkind: Share\n".to_owned(), vec!["a.yaml:1: Share: apiVersion: version v1 is unknown here"]),
-        ("a pattern", "apiVersion: sharekeeper.dev/v1alpha1\nkind: SharingPolicy\nmetadata: {name: p}\nspec:\n  namespaces:\n  - ok\n  - Not/OK\n  owners: {accounts: [a]}\n  allow: {resourceTypes: [\"ec2:Subnet\"]}\n".to_owned(),
-            vec!["a.yaml:7: SharingPolicy p: spec.namespaces[1]: \"Not/OK\" does not match ^"]),
-        ("an organization that is nowhere", "apiVersion: sharekeeper.dev/v1alpha1\nkind: AccountSet\nmetadata: {name: s}\nspec:\n  mode: Enforce\n  regions: [eu-west-1]\n  organization: other\n".to_owned(),
-            vec!["a.yaml:7: AccountSet s: spec.organization: no manifest declares Organization other"]),
+        ("a pattern", "apiVersion: sharekeeper.dev/v1alpha1\nkind: AccountSet\nmetadata: {name: s}\nspec:\n  mode: Enforce\n  regions: [eu-west-1]\n  accounts: [{id: \"111122223333\"}]\n  access:\n    roleName: a b\n".to_owned(),
+            vec!["a.yaml:9: AccountSet s: spec.access.roleName: \"a b\" does not match ^"]),
+        ("an organization that is nowhere", "apiVersion: sharekeeper.dev/v1alpha1\nkind: AccountSet\nmetadata: {name: s}\nspec:\n  mode: Enforce\n  regions: [eu-west-1]\n  accounts: [{name: a}]\n  organization: other\n".to_owned(),
+            vec!["a.yaml:8: AccountSet s: spec.organization: no manifest declares Organization other"]),
     ];
     let mut wrong = vec![];
     for (name, text, expected) in texts {
@@ -345,13 +402,18 @@ async fn what_is_broken_is_told_with_file_line_and_field() {
         let (code, said) = self::text(&world, &folder).await;
         let lines: Vec<&str> = said.lines().collect();
         let (lines, end) = lines.split_at(lines.len() - 2);
-        let fits = lines.len() == expected.len() && lines.iter().zip(&expected).all(|(line, start)| line.starts_with(start));
+        let fits = lines.len() == expected.len()
+            && lines.iter().zip(&expected).all(|(line, start)| line.starts_with(start));
         if code != 1 || !fits || !end[1].ends_with("nothing was planned.") {
             wrong.push(format!("{name}: exit {code}\n{said}"));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert_eq!(world.aws.world().journal().entries().len(), 0, "what is broken is told without a look at AWS");
+    assert_eq!(
+        world.aws.world().journal().entries().len(),
+        0,
+        "what is broken is told without a look at AWS"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -364,14 +426,19 @@ async fn all_that_is_broken_is_told_at_once_and_as_data() {
     let (code, report) = report(&world, &folder).await;
     assert_eq!(code, 1);
     let problems = report["problems"].as_array().unwrap().iter();
-    let told: Vec<_> = problems.map(|p| (p["file"].as_str().unwrap(), p["line"].as_u64().unwrap(), p["field"].as_str())).collect();
-    assert_eq!(told, [
-        ("a.yaml", 5, Some("spec.resources")),
-        ("a.yaml", 5, Some("spec.targets")),
-        ("a.yaml", 7, Some("spec.colour")),
-        ("b.yml", 1, None),
-        ("c.json", 4, Some("spec.id")),
-    ]);
+    let told: Vec<_> = problems
+        .map(|p| (p["file"].as_str().unwrap(), p["line"].as_u64().unwrap(), p["field"].as_str()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("a.yaml", 5, Some("spec.resources")),
+            ("a.yaml", 5, Some("spec.targets")),
+            ("a.yaml", 7, Some("spec.colour")),
+            ("b.yml", 1, None),
+            ("c.json", 4, Some("spec.id")),
+        ]
+    );
     let nowhere = PlanArgs { filename: vec!["/nowhere/at/all".into()], ..folder.args(Output::Text) };
     let mut out = vec![];
     assert_eq!(plan(&nowhere, world.aws_config(), world.clock(), &mut out).await.unwrap(), 1);
@@ -383,16 +450,29 @@ async fn aws_out_of_reach_is_an_error_with_its_reason() {
     use simulator::aws::weather::{Fault, Moment, Trouble};
     let world = World::new(1);
     let folder = Folder::of(&with(&[hub(json!({"targets": [{"account": "data-prod"}]}))]));
-    for (operation, place) in [("GetResourceShares", "accountRegions"), ("AssumeRole", "accountRegions"), ("ListAccounts", "organizations")] {
-        world.weather(|weather| weather.faults = vec![Fault::always(operation, Moment::Before, Trouble::AccessDenied)]);
+    for (operation, place) in [
+        ("GetResourceShares", "accountRegions"),
+        ("AssumeRole", "accountRegions"),
+        ("ListAccounts", "organizations"),
+    ] {
+        world.weather(|weather| {
+            weather.faults = vec![Fault::always(operation, Moment::Before, Trouble::AccessDenied)]
+        });
         let (code, report) = report(&world, &folder).await;
         assert_eq!(code, 1, "{operation}: {report:#}");
         let unknown = &report[place][0]["unknown"];
-        assert!(["AccessDenied", "AssumeRoleFailed"].contains(&unknown["reason"].as_str().unwrap()), "{report:#}");
+        assert!(
+            ["AccessDenied", "AssumeRoleFailed"].contains(&unknown["reason"].as_str().unwrap()),
+            "{report:#}"
+        );
         assert!(announced(&report).is_empty());
         let (code, text) = text(&world, &folder).await;
         assert_eq!(code, 1);
-        assert!(text.contains(unknown["message"].as_str().unwrap()) && text.ends_with("1 not read.\n"), "{text}");
+        assert!(
+            text.contains(unknown["message"].as_str().unwrap().split(" (request").next().unwrap())
+                && text.ends_with("1 not read.\n"),
+            "{text}"
+        );
     }
 }
 
@@ -409,8 +489,13 @@ async fn what_is_refused_held_and_left_over_is_told_with_its_reason() {
     world.until_ready("hub").await;
     world.rest(60).await;
     let declared = with(&[
-        hub(json!({"targets": [{"account": "web-prod"}, {"account": "sandbox-anna"}, {"account": "nobody"}], "suspend": true})),
-        share("elsewhere", json!({"account": "data-prod", "resources": [{"arn": TGW.replace("111122223333", "222233334444")}], "targets": []})),
+        hub(
+            json!({"targets": [{"account": "web-prod"}, {"account": "sandbox-anna"}, {"account": "nobody"}], "suspend": true}),
+        ),
+        share(
+            "elsewhere",
+            json!({"account": "data-prod", "resources": [{"arn": TGW.replace("111122223333", "222233334444")}], "targets": []}),
+        ),
     ]);
     let (code, said) = text(&world, &Folder::of(&declared)).await;
     println!("{said}");
@@ -428,7 +513,10 @@ async fn what_is_refused_held_and_left_over_is_told_with_its_reason() {
     }
     let partner = said.find("partner-prefixes").unwrap();
     assert!(partner < said.find("network-team.old").unwrap(), "who is outside comes first\n{said}");
-    assert!(said.ends_with("Plan: 0 to make, 0 to change, 0 to remove, 1 held; 3 refused; 2 undeclared.\n"), "{said}");
+    assert!(
+        said.ends_with("Plan: 0 to make, 0 to change, 0 to remove, 1 held; 3 refused; 2 undeclared.\n"),
+        "{said}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

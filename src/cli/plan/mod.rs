@@ -44,13 +44,18 @@ pub async fn run(args: &PlanArgs) -> Result<ExitCode, Failure> {
 }
 
 /// Plans on AWS as `base` reaches it; answers the exit code. A reader that has seen enough is no error.
-pub async fn plan(args: &PlanArgs, base: SdkConfig, clock: Clock, out: &mut impl Write) -> Result<u8, Failure> {
+pub async fn plan(
+    args: &PlanArgs,
+    base: SdkConfig,
+    clock: Clock,
+    out: &mut impl Write,
+) -> Result<u8, Failure> {
     let report = match load(&args.filename, &args.namespace) {
         Ok(manifests) => observe(&manifests, args, base, clock).await,
         Err(problems) => Report { problems, ..Report::default() },
     };
     let text = match args.output {
-        Output::Text => report.to_string(),
+        Output::Text => report.to_string().trim_start().to_owned(),
         Output::Json => format!("{}\n", serde_json::to_string_pretty(&report)?),
     };
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {

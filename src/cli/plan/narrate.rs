@@ -130,7 +130,11 @@ fn undeclared(found: &Undeclared) -> UndeclaredReport {
         origin: found.origin.as_ref().map(ToString::to_string),
         external_principals: texts(external),
         principals: texts(inside),
-        resources: resources.iter().filter(|(_, row)| row.state.may_grant()).map(|(r, _)| r.clone()).collect(),
+        resources: resources
+            .iter()
+            .filter(|(_, row)| row.state.may_grant())
+            .map(|(r, _)| r.clone())
+            .collect(),
     }
 }
 
@@ -196,8 +200,11 @@ impl Teller<'_> {
     fn creation(&self) -> Vec<ChangeReport> {
         let principals = self.want.granted_principals().map(|p| self.principal(Verb::Add, p));
         let resources = self.want.granted_resources().map(|r| plain(Verb::Add, What::Resource, r));
-        let permissions =
-            self.want.permissions.iter().map(|(t, wanted)| self.permission(&PermissionChange::to(t, Some(wanted))));
+        let permissions = self
+            .want
+            .permissions
+            .iter()
+            .map(|(t, wanted)| self.permission(&PermissionChange::to(t, Some(wanted))));
         let tags = self.want.tags.iter().map(|(key, value)| self.tag(Verb::Add, key, value));
         let container = plain(Verb::Add, What::Container, &self.want.name);
         std::iter::once(container).chain(principals).chain(resources).chain(permissions).chain(tags).collect()
@@ -240,7 +247,8 @@ impl Teller<'_> {
 
     fn permission(&self, to: &PermissionChange) -> ChangeReport {
         let version = to.version.as_ref().map(|version| format!(" version {version}")).unwrap_or_default();
-        let value = to.arn.as_ref().map_or_else(|| "the type's default".to_owned(), |arn| format!("{arn}{version}"));
+        let value =
+            to.arn.as_ref().map_or_else(|| "the type's default".to_owned(), |arn| format!("{arn}{version}"));
         let attached = self.found.and_then(|found| found.permissions.get(&to.resource_type));
         ChangeReport {
             of: Some(to.resource_type.clone()),

@@ -31,7 +31,8 @@ impl Display for Report {
         }
         self.undeclared(f)?;
         if !self.skipped.is_empty() {
-            let kinds: Vec<String> = self.skipped.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+            let kinds: Vec<String> =
+                self.skipped.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
             writeln!(f, "\nOther kinds among the manifests, left aside: {}.", kinds.join(", "))?;
         }
         writeln!(f, "\n{}", self.counts)
@@ -84,7 +85,11 @@ impl ShareReport {
             let outer = if container.side == "outer" { ", for outside the organization" } else { "" };
             let Cell { account, region } = Cell::of(cell);
             writeln!(f, "  {} {place} ({account} {region}, {at}{outer})", container.sign())?;
-            container.changes.iter().filter(|c| !c.is_announced()).try_for_each(|c| writeln!(f, "      {c}"))?;
+            container
+                .changes
+                .iter()
+                .filter(|c| !c.is_announced())
+                .try_for_each(|c| writeln!(f, "      {c}"))?;
             container.waits.iter().try_for_each(|wait| writeln!(f, "      . {wait}"))?;
         }
         if telling.is_empty() {

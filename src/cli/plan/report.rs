@@ -275,6 +275,7 @@ impl From<&Refusal> for Why {
 
 impl Report {
     /// The report with its sums.
+    #[must_use]
     pub fn counted(mut self) -> Self {
         let cells = &self.account_regions;
         let containers = || cells.iter().flat_map(|cell| &cell.shares).flat_map(|share| &share.containers);
@@ -300,7 +301,8 @@ impl Report {
 
     /// 1 if the manifests are broken or something could not be read; else 2 if AWS is not what they declare; else 0.
     pub fn exit_code(&self) -> u8 {
-        let Counts { make, change, remove, held, waiting, refused, orphaned, unknown, undeclared: _ } = self.counts;
+        let Counts { make, change, remove, held, waiting, refused, orphaned, unknown, undeclared: _ } =
+            self.counts;
         match (unknown + self.problems.len(), make + change + remove + held + waiting + refused + orphaned) {
             (0, 0) => 0,
             (0, _) => 2,

@@ -128,9 +128,8 @@ impl Survey<'_> {
 
     fn selections(&self) -> BTreeMap<String, Selection> {
         let sets: Vec<&AccountSet> = self.manifests.sets.iter().collect();
-        let selection = |set: &&AccountSet| {
-            (name_of(set), select(set, &sets, &self.organization(set).as_names()))
-        };
+        let selection =
+            |set: &&AccountSet| (name_of(set), select(set, &sets, &self.organization(set).as_names()));
         sets.iter().map(selection).collect()
     }
 
@@ -166,7 +165,10 @@ impl Survey<'_> {
     ) -> Vec<ObjectRefusal> {
         let sets = selections.iter().flat_map(|(name, selection)| {
             let object = format!("AccountSet {name}");
-            selection.problems.iter().map(move |(_, why)| ObjectRefusal { object: object.clone(), why: why.into() })
+            selection
+                .problems
+                .iter()
+                .map(move |(_, why)| ObjectRefusal { object: object.clone(), why: why.into() })
         });
         let governed: BTreeSet<_> =
             gathered.iter().flat_map(Gathered::shares).map(|(share, _)| key_of(share)).collect();
