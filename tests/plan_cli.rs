@@ -4,9 +4,12 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::panic,
-    reason = "helpers of tests fail as tests do"
+    clippy::needless_pass_by_value,
+    clippy::too_many_lines,
+    reason = "helpers of tests fail as tests do, take literals and hold tables"
 )]
 
+mod cel;
 mod world;
 
 use std::{collections::BTreeSet, fs, sync::LazyLock};
@@ -456,7 +459,7 @@ async fn aws_out_of_reach_is_an_error_with_its_reason() {
         ("ListAccounts", "organizations"),
     ] {
         world.weather(|weather| {
-            weather.faults = vec![Fault::always(operation, Moment::Before, Trouble::AccessDenied)]
+            weather.faults = vec![Fault::always(operation, Moment::Before, Trouble::AccessDenied)];
         });
         let (code, report) = report(&world, &folder).await;
         assert_eq!(code, 1, "{operation}: {report:#}");
@@ -526,4 +529,33 @@ async fn an_ended_target_is_as_declared() {
     let (code, said) = text(&world, &Folder::of(&with(&[hub(ended)]))).await;
     assert_eq!(code, 0, "{said}");
     assert!(said.contains("x externalAccount: 999988887777: Expired: access ended on 2026-01-01"), "{said}");
+}
+
+/// The cases that run on a real apiserver as well: a manifest is taken by `plan` if and only if that takes it.
+#[test]
+fn a_manifest_is_taken_as_the_apiserver_takes_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let about_spec = |case: &cel::Case| case.old.is_none() && case.object["status"].is_null();
+    let kinds = ["Installation", "Organization", "AccountSet", "SharingPolicy", "Share"];
+    let cases: Vec<cel::Case> = cel::load().into_iter().filter(about_spec).collect();
+    let cases: Vec<&cel::Case> = cases.iter().filter(|case| kinds.contains(&case.kind.as_str())).collect();
+    for (index, case) in cases.iter().enumerate() {
+        fs::write(folder.path().join(format!("{index:04}.json")), case.object.to_string()).unwrap();
+    }
+    let problems = sharekeeper::cli::plan::manifests::load(&[folder.path().to_owned()], "default").unwrap_err();
+    // What concerns several manifests is no matter of one.
+    let alone = |message: &str| !message.contains("is declared twice") && !message.contains("no manifest declares");
+    let mut wrong = vec![];
+    for (index, case) in cases.iter().enumerate() {
+        let file = folder.path().join(format!("{index:04}.json"));
+        let told: Vec<String> = problems
+            .iter()
+            .filter(|problem| problem.file.as_ref() == Some(&file) && alone(&problem.message))
+            .map(ToString::to_string)
+            .collect();
+        if told.is_empty() != case.refused.is_none() {
+            wrong.push(format!("{} {}: expected {:?}, told {told:?}", case.kind, case.name, case.refused));
+        }
+    }
+    assert!(cases.len() > 100 && wrong.is_empty(), "{} cases\n{}", cases.len(), wrong.join("\n"));
 }

@@ -167,6 +167,9 @@ impl Check {
         if let Some(most) = limit(schema, "maxProperties").filter(|most| length > *most) {
             self.misshapen(path, format!("has {length} entries; at most {most} are taken"));
         }
+        if let Some(least) = limit(schema, "minProperties").filter(|least| length < *least) {
+            self.plain(path, format!("has {length} entries; at least {least} are needed"));
+        }
         let properties = schema.get("properties");
         for (key, value) in map {
             let part = properties.and_then(|p| p.get(key)).or_else(|| schema.get("additionalProperties"));
