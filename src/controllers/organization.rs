@@ -131,7 +131,7 @@ async fn sharing(
 }
 
 fn failed(error: &AwsError) -> Failed {
-    (Refusal::new(failure::reason(&error.disposition), error.to_string()), error.disposition.again_after())
+    (Refusal::new(failure::reason(&error.disposition), error.lasting()), error.disposition.again_after())
 }
 
 fn unreachable(error: &SessionError) -> Failed {

@@ -180,7 +180,7 @@ where
             reconcile(object, context).await
         }
     };
-    let controller = Controller::for_stream(items, store).reconcile_on(woken).with_config(Config::default());
+    let controller = Controller::for_stream(without_own_writes(items), store).reconcile_on(woken).with_config(Config::default());
     controller
         .run(gated, again, Arc::clone(context))
         .for_each(|result| async move {
@@ -192,6 +192,16 @@ where
             }
         })
         .boxed()
+}
+
+/// An object's status is ours to write: it wakes nobody, or each report would be the next pass. What another controller's
+/// status means to a kind comes by its triggers.
+fn without_own_writes<K>(items: Items<K>) -> Items<K>
+where
+    K: Resource<DynamicType = ()> + Send + 'static,
+{
+    let seen = std::sync::Mutex::default();
+    items.filter(move |item| futures::future::ready(item.as_ref().map_or(true, |object| is_new(&seen, object)))).boxed()
 }
 
 /// A write that failed is tried again soon; one that the fence kept back when we lead again.
@@ -249,13 +259,14 @@ fn is_new<K: Resource>(
 ) -> bool {
     let meta = object.meta();
     let essence = format!(
-        "{:?} {:?} {:?} {:?}",
+        "{:?} {:?} {:?} {:?} {:?}",
         meta.uid,
         meta.generation,
         meta.deletion_timestamp.is_some(),
-        meta.annotations
+        meta.annotations,
+        meta.finalizers
     );
-    let name = meta.name.clone().unwrap_or_default();
+    let name = format!("{}/{}", meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref().unwrap_or_default());
     super::context::locked(seen).insert(name, essence.clone()) != Some(essence)
 }
 
