@@ -40,11 +40,6 @@ pub enum Command {
     Iam(IamArgs),
     /// Run the controller until told to end.
     Controller(ControllerArgs),
-    /// Show what the controller would do if the manifests of a folder were applied. Reads AWS, writes nothing.
-    ///
-    /// Exits with 0 if AWS is as they declare, 2 if something would be done, is held, waits or is refused, and 1 if a
-    /// manifest is broken or something could not be read.
-    Plan(PlanArgs),
 }
 
 /// What is logged, and how.

@@ -29,6 +29,5 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Plan(args) => cli::plan::run(&args).await,
         Command::Iam(args) => cli::iam::run(&args),
         Command::Controller(args) => cli::controller::run(args).await,
-        Command::Plan(args) => cli::plan::run(&args).await,
     }
 }

@@ -69,13 +69,13 @@ async fn report(world: &World, folder: &Folder) -> (u8, Value) {
 }
 
 /// The objects that every world here begins with.
-fn basics(&world::organization_id()) -> Vec<Value> {
-    static ORGANIZATION: LazyLock<String> = LazyLock::new(|| World::new(1).organization());
+fn basics() -> Vec<Value> {
+    static ORGANIZATION: LazyLock<String> = LazyLock::new(world::organization_id);
     world::basics(&ORGANIZATION)
 }
 
 fn with(shares: &[Value]) -> Vec<Value> {
-    basics(&world::organization_id()).into_iter().chain(shares.iter().cloned()).collect()
+    basics().into_iter().chain(shares.iter().cloned()).collect()
 }
 
 fn hub(spec: Value) -> Value {
@@ -166,7 +166,7 @@ async fn law(name: &str, before: &[Value], after: &[Value], meddle: impl FnOnce(
     meddle(&world);
     world.aws.world().journal_mut().clear();
 
-    let declared: Vec<Value> = replaced(&basics(&world::organization_id()), after);
+    let declared: Vec<Value> = replaced(&basics(), after);
     let folder = Folder::of(&declared);
     let (code, report) = report(&world, &folder).await;
     assert_eq!(done(&world), BTreeSet::new(), "a plan writes nothing");
@@ -217,7 +217,7 @@ fn policy(allow: Value) -> Value {
 
 /// The basic object of a kind, with some members of its spec replaced.
 fn edited(kind: &str, spec: Value) -> Value {
-    let mut object = basics(&world::organization_id()).into_iter().find(|object| object["kind"] == kind).unwrap();
+    let mut object = basics().into_iter().find(|object| object["kind"] == kind).unwrap();
     object["spec"].as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
     object
 }
@@ -400,7 +400,7 @@ async fn what_is_broken_is_told_with_file_line_and_field() {
     ];
     let mut wrong = vec![];
     for (name, text, expected) in texts {
-        let folder = Folder::of(&basics(&world::organization_id()));
+        let folder = Folder::of(&basics());
         folder.write("a.yaml", &text);
         let (code, said) = self::text(&world, &folder).await;
         let lines: Vec<&str> = said.lines().collect();
@@ -422,7 +422,7 @@ async fn what_is_broken_is_told_with_file_line_and_field() {
 #[tokio::test(start_paused = true)]
 async fn all_that_is_broken_is_told_at_once_and_as_data() {
     let world = World::new(1);
-    let folder = Folder::of(&basics(&world::organization_id()));
+    let folder = Folder::of(&basics());
     folder.write("a.yaml", &format!("{SHARE}  colour: blue\n"));
     folder.write("b.yml", "a: [");
     folder.write("c.json", "{\"apiVersion\": \"sharekeeper.dev/v1alpha1\",\n\"kind\": \"Installation\",\n\"metadata\": {\"name\": \"sharekeeper\"},\n\"spec\": {\"id\": 7}}");
@@ -542,9 +542,11 @@ fn a_manifest_is_taken_as_the_apiserver_takes_it() {
     for (index, case) in cases.iter().enumerate() {
         fs::write(folder.path().join(format!("{index:04}.json")), case.object.to_string()).unwrap();
     }
-    let problems = sharekeeper::cli::plan::manifests::load(&[folder.path().to_owned()], "default").unwrap_err();
+    let problems =
+        sharekeeper::cli::plan::manifests::load(&[folder.path().to_owned()], "default").unwrap_err();
     // What concerns several manifests is no matter of one.
-    let alone = |message: &str| !message.contains("is declared twice") && !message.contains("no manifest declares");
+    let alone =
+        |message: &str| !message.contains("is declared twice") && !message.contains("no manifest declares");
     let mut wrong = vec![];
     for (index, case) in cases.iter().enumerate() {
         let file = folder.path().join(format!("{index:04}.json"));
