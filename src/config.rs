@@ -29,15 +29,17 @@ pub struct Cli {
 pub enum Command {
     /// Print the definitions of the custom resources, for `kubectl apply --server-side -f -`.
     Crds,
+    /// Show what the controller would do if these manifests were applied. It reads AWS and writes nothing.
+    ///
+    /// Exit codes: 0, AWS is as the manifests declare; 2, it is not: something would be done, is held back, waits or is
+    /// refused, or a share is left of a Share that is not among the manifests; 1, the manifests are broken, or something
+    /// could not be read, so that the plan is not whole. What others share, and a target whose `until` has passed, do not
+    /// count. A check of a pull request can let 0 and 2 pass, or look at `.counts.refused` of `-o json`.
+    Plan(PlanArgs),
     /// Print the IAM policies that the controller needs, and no more than it needs.
     Iam(IamArgs),
     /// Run the controller until told to end.
     Controller(ControllerArgs),
-    /// Show what the controller would do if the manifests of a folder were applied. Reads AWS, writes nothing.
-    ///
-    /// Exits with 0 if AWS is as they declare, 2 if something would be done, is held, waits or is refused, and 1 if a
-    /// manifest is broken or something could not be read.
-    Plan(PlanArgs),
 }
 
 /// What is logged, and how.

@@ -1,6 +1,6 @@
 //! The whole controller in one process, on virtual time: the real kube client on the kube API in memory, the real AWS
 //! SDK on the simulated AWS.
-#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
+#![allow(dead_code, unreachable_pub, unused_imports, reason = "each test binary uses a part of it")]
 
 mod guard;
 mod told;

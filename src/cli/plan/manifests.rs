@@ -186,8 +186,9 @@ impl Reader<'_> {
         match self.schema(kind).accept(&value) {
             Ok(value) => self.keep((kind.to_owned(), namespace, name), Object { place, value }),
             Err(findings) => {
-                let problems =
-                    findings.into_iter().map(|finding| place.problem(&finding.path, finding.message));
+                let problems = findings.into_iter().map(|f| place.problem(&f.path, f.message));
+                let mut problems: Vec<Problem> = problems.collect();
+                problems.sort_by_key(|problem| problem.line);
                 self.problems.extend(problems);
             }
         }

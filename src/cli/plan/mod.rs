@@ -55,7 +55,7 @@ pub async fn plan(
         Err(problems) => Report { problems, ..Report::default() },
     };
     let text = match args.output {
-        Output::Text => report.to_string(),
+        Output::Text => report.to_string().trim_start().to_owned(),
         Output::Json => format!("{}\n", serde_json::to_string_pretty(&report)?),
     };
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {

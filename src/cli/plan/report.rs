@@ -275,6 +275,7 @@ impl From<&Refusal> for Why {
 
 impl Report {
     /// The report with its sums.
+    #[must_use]
     pub fn counted(mut self) -> Self {
         let cells = &self.account_regions;
         let containers = || cells.iter().flat_map(|cell| &cell.shares).flat_map(|share| &share.containers);

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use kube::core::cel::{CompiledSchema, Validator, apply_defaults, compile_schema};
+use kube::core::cel::{CompiledSchema, ValidationErrors, Validator, apply_defaults, compile_schema};
 use regex::Regex;
 use serde_json::{Map, Value};
 
@@ -44,16 +44,25 @@ impl Schema {
 
     fn broken_rules(&self, object: &Value) -> Vec<Finding> {
         let broken = Validator::new().validate_compiled(&self.rules, object, None).err();
-        let findings =
-            broken.into_iter().flat_map(kube::core::cel::ValidationErrors::into_vec).map(|error| {
-                let path = error.field_path.trim_start_matches('.').to_owned();
-                // Our rules' messages begin with the field's name, which stands before them already.
-                let field = path.rsplit(['.', ']']).next().unwrap_or_default();
-                let named = error.message.strip_prefix(field).and_then(|rest| rest.strip_prefix(": "));
-                let message = named.filter(|_| !field.is_empty()).unwrap_or(&error.message).to_owned();
-                Finding { path, message }
-            });
-        findings.collect()
+        let findings = broken.into_iter().flat_map(ValidationErrors::into_vec);
+        findings
+            .map(|error| named(object, error.field_path.trim_start_matches('.'), &error.message))
+            .collect()
+    }
+}
+
+/// A broken rule. Our rules' messages begin with the field that is to be corrected: the one that the rule stands at, or
+/// one below it.
+fn named(object: &Value, path: &str, message: &str) -> Finding {
+    let told = |path: String, message: &str| Finding { path, message: message.to_owned() };
+    let Some((field, rest)) = message.split_once(": ") else { return told(path.to_owned(), message) };
+    if path.rsplit(['.', ']']).next() == Some(field) {
+        return told(path.to_owned(), rest);
+    }
+    let pointer = format!("/{}", path.replace("].", "/").replace(['.', '['], "/").replace(']', ""));
+    match object.pointer(&pointer).and_then(|value| value.get(field)) {
+        Some(_) => told(format!("{path}.{field}"), rest),
+        None => told(path.to_owned(), message),
     }
 }
 
@@ -157,6 +166,9 @@ impl Check {
         let length = count(map.len());
         if let Some(most) = limit(schema, "maxProperties").filter(|most| length > *most) {
             self.misshapen(path, format!("has {length} entries; at most {most} are taken"));
+        }
+        if let Some(least) = limit(schema, "minProperties").filter(|least| length < *least) {
+            self.plain(path, format!("has {length} entries; at least {least} are needed"));
         }
         let properties = schema.get("properties");
         for (key, value) in map {

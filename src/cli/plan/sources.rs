@@ -26,7 +26,8 @@ pub(super) fn read(named: &[PathBuf]) -> Vec<Source> {
         let mut files = BTreeSet::new();
         match find(path, &mut BTreeSet::new(), &mut files) {
             Ok(()) => {
-                sources.extend(files.into_iter().map(|file| Source { text: fs::read_to_string(&file), file }))
+                let texts = files.into_iter().map(|file| Source { text: fs::read_to_string(&file), file });
+                sources.extend(texts);
             }
             Err((file, error)) => sources.push(Source { file, text: Err(error) }),
         }
