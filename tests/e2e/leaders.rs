@@ -117,19 +117,20 @@ async fn freeze_and_thaw(
     assert!(late.is_empty(), "round {round}, to the API server after it has noticed: {late:#?}");
 }
 
-/// Work whose plan has such an operation.
+/// Work whose plan has such an operation and takes nothing away: a new leader would wait with that.
 async fn give_work(team: &Team, round: usize, operation: &str) {
     let name = changed_share(round, operation);
     let spec = match operation {
         "CreateResourceShare" => spec(team, round, &[DATA]),
-        "AssociateResourceShare" => json!({"targets": accounts(&[DATA, WEB, EXTRA[round % EXTRA.len()]])}),
-        _ => json!({"targets": accounts(&[DATA, WEB]), "name": format!("renamed {round}")}),
+        "AssociateResourceShare" => json!({"targets": accounts(&CONSUMERS[..=round])}),
+        _ => json!({"targets": accounts(&CONSUMERS[..round]), "name": format!("renamed {round}")}),
     };
     team.share(&name, spec).await;
 }
 
-/// Consumers that each let a round associate somebody new.
-const EXTRA: [(&str, &str); 2] = [("data-test", "222233337777"), ("payments-prod", "222233336666")];
+/// Consumers: the later the round, the more of them are let in.
+const CONSUMERS: [(&str, &str); 4] =
+    [DATA, WEB, ("data-test", "222233337777"), ("payments-prod", "222233336666")];
 
 fn changed_share(round: usize, operation: &str) -> String {
     if operation == "CreateResourceShare" { format!("round-{round}") } else { "hub".to_owned() }

@@ -55,7 +55,7 @@ impl Controller {
             .env("AWS_SECRET_ACCESS_KEY", "none")
             .env("AWS_CONFIG_FILE", &nothing)
             .env("AWS_SHARED_CREDENTIALS_FILE", &nothing)
-            .env("RUST_LOG", "info,aws_smithy_runtime::client::orchestrator=debug,kube_client=debug")
+            .env("RUST_LOG", "info")
             .env("NO_COLOR", "1")
             .stdin(Stdio::null())
             .stdout(output.try_clone().unwrap())

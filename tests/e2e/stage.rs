@@ -33,7 +33,7 @@ pub(crate) const INSTALLATION: &str = "e2e";
 /// The account and region of most scenarios.
 pub(crate) const CELL: &str = "111122223333.eu-west-1";
 /// Longer than any wait of a working controller on a busy machine.
-const LIMIT: Duration = Duration::from_secs(25);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// All that scenarios share.
 pub(crate) struct Stage {
