@@ -56,7 +56,7 @@ pub(crate) async fn a_deleted_namespace_cuts_nobody_off(stage: Arc<Stage>) {
     assert_eq!(team.until_recorded(&arn).await.status.unwrap().why, Why::Released);
     assert_eq!(team.let_in(0), [DATA.1.to_owned()].into());
     let taken: Vec<_> = team.writes_to(&arn).into_iter().map(|entry| entry.operation).collect();
-    assert!(!taken.iter().any(|operation| operation.starts_with("D")), "{taken:?}");
+    assert!(!taken.iter().any(|operation| operation.starts_with('D')), "{taken:?}");
 }
 
 pub(crate) async fn a_set_that_goes_takes_its_cells_along(stage: Arc<Stage>) {

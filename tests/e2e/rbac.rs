@@ -49,11 +49,11 @@ fn names_granted(rendered: &[Value]) -> BTreeSet<(String, String)> {
         let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
         ["sharekeeper-controller", "sharekeeper-lease"].contains(&name)
     });
-    let rules = roles.filter_map(|role| role["rules"].as_array()).flatten();
+    let granted = roles.filter_map(|role| role["rules"].as_array()).flatten();
     let texts = |value: &Value| -> Vec<String> {
         value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
     };
-    rules
+    granted
         .flat_map(|rule| {
             let names = texts(&rule["resourceNames"]);
             let resources = texts(&rule["resources"]);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures::future::join_all;
+use kube::ResourceExt;
 use serde_json::json;
 use simulator::aws::Stage as Moment;
 
@@ -25,6 +26,9 @@ pub(crate) async fn a_controller_that_is_killed_while_it_creates_makes_nothing_t
 }
 
 async fn killed_while_creating(stage: &Stage, team: &Team, moment: Moment) {
+    team.share("quiet", json!({"targets": accounts(&[DATA]), "resources": [{"arn": team.subnet(SHARES)}]}))
+        .await;
+    let quiet = team.until_ready("quiet").await;
     let hold = Arc::new(Hold::next("CreateResourceShare", moment));
     stage.aws.set_checkpoint(Some(hold.clone()));
     join_all((0..SHARES).map(|n| declare(team, n))).await;
@@ -40,6 +44,8 @@ async fn killed_while_creating(stage: &Stage, team: &Team, moment: Moment) {
         assert_eq!(in_aws[0]["resourceShareArn"], container(&share).as_str());
         assert_eq!(team.let_in(number), [DATA.1.to_owned(), WEB.1.to_owned()].into());
     }
+    // A new leader says nothing anew of what is as it was.
+    assert_eq!(team.until_ready("quiet").await.resource_version(), quiet.resource_version());
 }
 
 fn name(number: usize) -> String {

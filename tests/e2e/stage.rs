@@ -128,7 +128,7 @@ impl Stage {
 
     /// Asks until there is an answer; fails, saying what was waited for and how things stand, when it takes too long.
     pub(crate) async fn until<T>(&self, what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
-        self.until_as(what, || String::new(), ask).await
+        self.until_as(what, String::new, ask).await
     }
 
     /// The same, with more to say when it fails.
@@ -143,9 +143,8 @@ impl Stage {
             if let Some(answer) = ask().await {
                 return answer;
             }
-            if Instant::now() >= deadline {
-                panic!("not within {LIMIT:?}: {what}\n{}\n{}", stand(), self.describe().await);
-            }
+            let late = Instant::now() >= deadline;
+            assert!(!late, "not within {LIMIT:?}: {what}\n{}\n{}", stand(), self.describe().await);
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
