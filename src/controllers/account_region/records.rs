@@ -58,16 +58,25 @@ pub(super) async fn keep(
         .await?;
     }
     let gone = existing.into_iter().filter(|(name, record)| {
-        let id = record.status.as_ref().map(|status| status.id.clone()).unwrap_or_default();
-        let live = listing.live().any(|container| container.id.as_str() == id);
         !shown.contains_key(name)
-            && (pass.observed.full || !live)
             && record.metadata.deletion_timestamp.is_none()
+            && is_settled(pass, listing, name, record)
     });
     for (_, record) in gone {
         context.writer.delete(record).await?;
     }
     Ok(())
+}
+
+/// Whether it is certain that a record which is not to be shown has nothing left to record. What a Share let go in this
+/// very moment is not known as released yet, and its record may still be without a status: such a record stays while the
+/// container lives and no Share claims it.
+fn is_settled(pass: &Pass<'_>, listing: &Listing, record_name: &str, record: &UndeclaredShare) -> bool {
+    let cell = &pass.gathered.cell;
+    let live = listing.live().any(|container| name(cell, container) == record_name);
+    let claimed = !pass.plan.undeclared.iter().any(|u| name(cell, &u.container) == record_name);
+    let just_released = record.status.as_ref().is_none_or(|status| status.why == Why::Released);
+    !live || (pass.observed.full && (claimed || !just_released))
 }
 
 fn is_of(record: &UndeclaredShare, cell: &Cell) -> bool {
