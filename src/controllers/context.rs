@@ -33,6 +33,9 @@ use crate::{
 /// The finalizer on every object of ours that stands for something in AWS.
 pub const FINALIZER: &str = "sharekeeper.dev/in-aws";
 
+/// How long after the start decisions wait for the first reading of the organizations.
+const FIRST_TREE: Duration = Duration::from_secs(60);
+
 /// The stores of all kinds.
 #[derive(Clone)]
 #[expect(missing_docs, reason = "one store a kind, named as the kind")]
@@ -133,6 +136,8 @@ pub struct Context {
     /// Who wakes whom.
     pub triggers: Triggers,
     organizations: RwLock<BTreeMap<String, OrganizationState>>,
+    tried: tokio::sync::watch::Sender<BTreeSet<String>>,
+    started: tokio::time::Instant,
     governance: Mutex<Option<Arc<Governance>>>,
     cells: Mutex<BTreeMap<Cell, Arc<tokio::sync::Mutex<CellMemory>>>>,
     index: Mutex<ShareIndex>,
@@ -162,6 +167,8 @@ impl Context {
             telemetry,
             triggers,
             organizations: RwLock::default(),
+            tried: tokio::sync::watch::Sender::default(),
+            started: tokio::time::Instant::now(),
             governance: Mutex::default(),
             cells: Mutex::default(),
             index: Mutex::default(),
@@ -210,6 +217,23 @@ impl Context {
     pub fn forget_organization(&self, name: &str) {
         self.organizations.write().unwrap_or_else(PoisonError::into_inner).remove(name);
         self.forget_governance();
+    }
+
+    /// An organization was read, or could not be.
+    pub fn tried_organization(&self, name: &str) {
+        self.tried.send_if_modified(|tried| tried.insert(name.to_owned()));
+    }
+
+    /// Waits until each declared organization was tried to be read once, at most for a while after the start.
+    pub async fn organizations_tried(&self) {
+        use kube::ResourceExt;
+        let all = |tried: &BTreeSet<String>| {
+            let declared = self.stores.organizations.all();
+            declared.iter().all(|o| tried.contains(&o.name_any()) || o.0.is_err())
+        };
+        let mut tried = self.tried.subscribe();
+        // The sender is ours: it is not dropped while we wait.
+        let _ = tokio::time::timeout_at(self.started + FIRST_TREE, tried.wait_for(all)).await;
     }
 
     /// Sets or trees have changed: who governs what is found anew when it is next asked.

@@ -171,7 +171,8 @@ fn controllers(
     ]
 }
 
-/// One controller: its own stream and what others wake it with. Reconciles wait until every store is whole.
+/// One controller: its own stream and what others wake it with. Reconciles wait until every store is whole, and those
+/// that rest on organizations until each was tried to be read: a start is no reason to say that nothing is known.
 fn one<K, F>(
     store: Store<Guarded<K>>,
     items: Items<K>,
@@ -189,6 +190,9 @@ where
         async move {
             if !context.stores.synced().await {
                 return Ok(Action::requeue(Duration::from_secs(1)));
+            }
+            if K::kind(&()) != Organization::kind(&()) {
+                context.organizations_tried().await;
             }
             reconcile(object, context).await
         }
@@ -325,8 +329,16 @@ fn wakes_cells_of_shares(items: Items<Share>, context: &Arc<Context>) -> Items<S
         let gone = context.stores.shares.get(Some(&namespace), &object.name_any()).is_none();
         if context.index(object, gone) {
             wake_cells_of(&context, object);
+            wake_policies_for(&context, &namespace);
         }
     })
+}
+
+/// A policy shows how many Shares its namespaces have.
+fn wake_policies_for(context: &Arc<Context>, namespace: &str) {
+    let policies = context.stores.policies.all();
+    let of = readable(&policies).filter(|policy| policy.spec.namespaces.iter().any(|n| n == namespace));
+    of.for_each(|policy| context.triggers.policy(&policy.name_any()));
 }
 
 fn wake_cells_of(context: &Arc<Context>, share: &Guarded<Share>) {
@@ -358,11 +370,15 @@ fn named(context: &Arc<Context>, region: &AccountRegion, share: &Share) -> bool 
     })
 }
 
-/// A set shows the counts of its cells.
+/// A set shows the counts of its cells: that which governs a cell now, and that which did before.
 fn wakes_sets_of_regions(items: Items<AccountRegion>, triggers: Triggers) -> Items<AccountRegion> {
+    let last = std::sync::Mutex::new(std::collections::BTreeMap::new());
     touched(items, move |object| {
-        let set = object.0.as_ref().ok().and_then(|region| region.status.as_ref()?.account_set.clone());
-        set.iter().for_each(|set| triggers.set(set));
+        let now = object.0.as_ref().ok().and_then(|region| region.status.as_ref()?.account_set.clone());
+        let before = super::context::locked(&last).insert(object.name_any(), now.clone()).flatten();
+        for set in before.iter().chain(now.iter().filter(|set| before.as_ref() != Some(*set))) {
+            triggers.set(set);
+        }
         triggers.installation();
     })
 }

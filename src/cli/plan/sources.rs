@@ -45,8 +45,10 @@ fn find(
         files.insert(path.to_owned());
         return Ok(());
     }
-    // A link may lead back up.
-    if !visited.insert(fs::canonicalize(path).map_err(told)?) {
+    // A link may lead back up, or to where another one led.
+    let real = fs::canonicalize(path).map_err(told)?;
+    let within = path.parent().and_then(|parent| fs::canonicalize(parent).ok());
+    if within.is_some_and(|within| within.starts_with(&real)) || !visited.insert(real) {
         return Ok(());
     }
     for entry in fs::read_dir(path).map_err(told)? {
