@@ -76,10 +76,6 @@ pub struct ControllerArgs {
     /// How fast AWS is called.
     #[command(flatten)]
     pub rates: RateArgs,
-    /// How many account regions are worked on at once.
-    #[arg(long, default_value_t = 32, env = "SHAREKEEPER_CONCURRENCY", value_name = "NUMBER",
-        value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub concurrency: u16,
 }
 
 /// How leadership is held.
@@ -285,7 +281,6 @@ mod tests {
     fn what_cannot_be_meant_is_refused() {
         for wrong in [
             "--admin-address=8080",
-            "--concurrency=0",
             "--aws-read-rate=0",
             "--aws-write-rate=-1",
             "--aws-read-rate=NaN",

@@ -542,9 +542,11 @@ fn a_manifest_is_taken_as_the_apiserver_takes_it() {
     for (index, case) in cases.iter().enumerate() {
         fs::write(folder.path().join(format!("{index:04}.json")), case.object.to_string()).unwrap();
     }
-    let problems = sharekeeper::cli::plan::manifests::load(&[folder.path().to_owned()], "default").unwrap_err();
+    let problems =
+        sharekeeper::cli::plan::manifests::load(&[folder.path().to_owned()], "default").unwrap_err();
     // What concerns several manifests is no matter of one.
-    let alone = |message: &str| !message.contains("is declared twice") && !message.contains("no manifest declares");
+    let alone =
+        |message: &str| !message.contains("is declared twice") && !message.contains("no manifest declares");
     let mut wrong = vec![];
     for (index, case) in cases.iter().enumerate() {
         let file = folder.path().join(format!("{index:04}.json"));

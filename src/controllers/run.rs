@@ -32,6 +32,7 @@ use crate::{
     model::ShareKey,
     plan::resolve::key_of,
 };
+use tokio::sync::watch;
 
 /// What one term of leadership is run with.
 pub struct Term {
@@ -49,11 +50,13 @@ pub struct Term {
     pub telemetry: Arc<dyn Telemetry>,
     /// Told once the stores are whole.
     pub synced: Box<dyn Fn() + Send + Sync>,
+    /// Becomes true when no new work is to be begun: running passes finish, and then [`run`] returns.
+    pub stopping: watch::Receiver<bool>,
 }
 
 type Items<K> = futures::stream::BoxStream<'static, Result<Guarded<K>, watcher::Error>>;
 
-/// Runs all controllers until dropped. Nothing is decided before every store is whole.
+/// Runs all controllers until dropped or told to stop. Nothing is decided before every store is whole.
 pub async fn run(term: Term) {
     let client = term.client.clone();
     let (installations, installation_items) = Watched::<Installation>::watch(&client);
@@ -91,8 +94,10 @@ pub async fn run(term: Term) {
             synced();
         }
     };
-    let controllers = controllers(&context, items, woken, &triggers);
-    futures::join!(join_all(controllers), undeclared, announce);
+    let controllers = join_all(controllers(&context, items, woken, &triggers, &term.stopping));
+    let feeding = futures::future::join(undeclared, announce);
+    futures::future::select(controllers, std::pin::pin!(feeding.then(|_| futures::future::pending::<()>())))
+        .await;
 }
 
 struct Sources {
@@ -109,6 +114,7 @@ fn controllers(
     items: Sources,
     woken: Woken,
     triggers: &Triggers,
+    stopping: &watch::Receiver<bool>,
 ) -> Vec<futures::future::BoxFuture<'static, ()>> {
     let stores = &context.stores;
     let woken_shares =
@@ -120,6 +126,7 @@ fn controllers(
             gathered(woken.installations).map(by_name),
             installation::reconcile,
             context,
+            stopping,
         ),
         one(
             stores.organizations.store(),
@@ -127,6 +134,7 @@ fn controllers(
             futures::stream::pending(),
             organization::reconcile,
             context,
+            stopping,
         ),
         one(
             stores.sets.store(),
@@ -134,6 +142,7 @@ fn controllers(
             gathered(woken.sets).map(by_name),
             account_set::reconcile,
             context,
+            stopping,
         ),
         one(
             stores.policies.store(),
@@ -141,6 +150,7 @@ fn controllers(
             gathered(woken.policies).map(by_name),
             sharing_policy::reconcile,
             context,
+            stopping,
         ),
         one(
             stores.shares.store(),
@@ -148,6 +158,7 @@ fn controllers(
             woken_shares,
             share::reconcile,
             context,
+            stopping,
         ),
         one(
             stores.regions.store(),
@@ -155,6 +166,7 @@ fn controllers(
             gathered(woken.regions).map(by_name),
             account_region::reconcile,
             context,
+            stopping,
         ),
     ]
 }
@@ -166,6 +178,7 @@ fn one<K, F>(
     woken: impl Stream<Item = ObjectRef<Guarded<K>>> + Send + 'static,
     reconcile: impl Fn(Arc<Guarded<K>>, Arc<Context>) -> F + Send + Sync + Clone + 'static,
     context: &Arc<Context>,
+    stopping: &watch::Receiver<bool>,
 ) -> futures::future::BoxFuture<'static, ()>
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
@@ -182,7 +195,15 @@ where
     };
     let controller =
         Controller::for_stream(essential(items), store).reconcile_on(woken).with_config(Config::default());
+    let mut stopping = stopping.clone();
+    let stop = async move {
+        // A sender that is gone means that nobody will ever ask to stop.
+        if stopping.wait_for(|stop| *stop).await.is_err() {
+            futures::future::pending::<()>().await;
+        }
+    };
     controller
+        .graceful_shutdown_on(stop)
         .run(gated, again, Arc::clone(context))
         .for_each(|result| async move {
             // An object that is gone by the time it is woken is no error.

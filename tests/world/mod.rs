@@ -91,6 +91,7 @@ impl World {
             clock,
             telemetry: Arc::clone(&self.told) as Arc<dyn sharekeeper::controllers::telemetry::Telemetry>,
             synced: Box::new(|| {}),
+            stopping: tokio::sync::watch::channel(false).1,
         };
         self.controller = Some(tokio::spawn(run(term)));
     }
@@ -228,8 +229,7 @@ impl World {
 
     /// Waits until exactly these pairs are in force, the legacy share apart.
     pub async fn until_in_force<const N: usize>(&self, pairs: [(&str, &str); N]) {
-        let wanted: BTreeSet<Pair> =
-            pairs.into_iter().map(|(r, p)| (r.to_owned(), p.to_owned())).collect();
+        let wanted: BTreeSet<Pair> = pairs.into_iter().map(|(r, p)| (r.to_owned(), p.to_owned())).collect();
         let deadline = tokio::time::Instant::now() + Duration::from_secs(900);
         while self.in_force() != wanted {
             self.guard.look("waiting");
@@ -351,7 +351,8 @@ impl World {
 
     /// An object of ours as it is stored.
     pub fn stored(&self, plural: &str, namespace: &str, name: &str) -> Option<Value> {
-        self.kube.with(|cluster| cluster.object(&GroupResource::new("sharekeeper.dev", plural), namespace, name))
+        self.kube
+            .with(|cluster| cluster.object(&GroupResource::new("sharekeeper.dev", plural), namespace, name))
     }
 
     pub fn all_stored(&self, plural: &str) -> Vec<Value> {
@@ -378,7 +379,11 @@ impl World {
                 entry.operation,
                 entry.status,
                 entry.code,
-                if entry.kind == simulator::aws::journal::Kind::Write { entry.params.to_string() } else { String::new() }
+                if entry.kind == simulator::aws::journal::Kind::Write {
+                    entry.params.to_string()
+                } else {
+                    String::new()
+                }
             );
         }
         text
@@ -417,7 +422,8 @@ impl World {
 
     /// Waits until a Share is gone from the cluster.
     pub async fn until_gone(&self, share: &str) {
-        self.until(&format!("{share} is gone"), || async { self.share(share).await.is_none().then_some(()) }).await;
+        self.until(&format!("{share} is gone"), || async { self.share(share).await.is_none().then_some(()) })
+            .await;
     }
 
     /// Annotates a Share.
@@ -453,7 +459,11 @@ impl Drop for World {
         // The guard holds the net, and the net the guard.
         self.aws.set_checkpoint(None);
         if !std::thread::panicking() {
-            assert_eq!(self.guard.violations(), Vec::<String>::new(), "nothing came into force that should not");
+            assert_eq!(
+                self.guard.violations(),
+                Vec::<String>::new(),
+                "nothing came into force that should not"
+            );
         }
     }
 }
@@ -468,6 +478,12 @@ pub const WEB: &str = "222233335555";
 pub const PAYMENTS: &str = "222233336666";
 pub const PARTNER: &str = example::PARTNER;
 pub const TGW: &str = "arn:aws:ec2:eu-west-1:111122223333:transit-gateway/tgw-0a1b2c3d4e5f60001";
+
+/// The id of the example organization.
+pub fn organization_id() -> String {
+    let world = example::organization(1, 0.0);
+    world.directory().organizations.keys().next().unwrap().clone()
+}
 
 pub fn basics(organization: &str) -> Vec<Value> {
     let v = "sharekeeper.dev/v1alpha1";

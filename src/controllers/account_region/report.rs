@@ -18,7 +18,7 @@ use crate::{
         telemetry::{CellFigures, Weight},
     },
     kube::write::WriteError,
-    model::{Arn, Side},
+    model::{Arn, ShareKey, Side},
     plan::{
         desired::{Desired, DesiredShare, Fate},
         observed::{Container, Listing, Reading, Unknown},
@@ -80,6 +80,10 @@ pub async fn report(
         let written = context.writer.status(region, &before, &after).await;
         first_error = first_error.or(written.err());
     }
+    for (share, desired, status) in &statuses {
+        let deleting = share.metadata.deletion_timestamp.is_some();
+        context.telemetry.share(&desired.key, &status.conditions, deleting);
+    }
     context.telemetry.figures(&pass.gathered.cell, &figures(memory, pass, &statuses));
     first_error.map_or(Ok(()), Err)
 }
@@ -89,12 +93,16 @@ type ShareResult<'a> = (&'a Share, &'a DesiredShare, ShareStatus);
 fn statuses<'a>(memory: &CellMemory, pass: &'a Pass<'_>, listing: Option<&Listing>) -> Vec<ShareResult<'a>> {
     let name = pass.gathered.cell.to_string();
     let unknown = unknown(memory, pass);
+    let mut receipts_of: BTreeMap<&ShareKey, Vec<&Receipt>> = BTreeMap::new();
+    for receipt in pass.receipts {
+        receipts_of.entry(&receipt.share).or_default().push(receipt);
+    }
     pass.gathered
         .shares()
         .filter_map(|(share, _)| {
             let desired = pass.desired.shares.get(&key_of(share))?;
             let containers = containers(pass.plan, desired, listing);
-            let receipts: Vec<&Receipt> = pass.receipts.iter().filter(|r| r.share == desired.key).collect();
+            let receipts = receipts_of.remove(&desired.key).unwrap_or_default();
             let handled = pass
                 .observed
                 .handled
@@ -179,7 +187,9 @@ async fn share_outcome(
         if desired.fate == Fate::Release {
             records::release(context, pass, desired, listing).await?;
         }
-        return context.writer.remove_finalizer(share, FINALIZER).await;
+        context.writer.remove_finalizer(share, FINALIZER).await?;
+        context.telemetry.forget_share(&desired.key);
+        return Ok(());
     }
     let before = share.status.clone().unwrap_or_default();
     if changed(&before, status) {

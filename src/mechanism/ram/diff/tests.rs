@@ -38,7 +38,7 @@ fn difference_under(
     let desired = resolved_as(share, departure, known(&tree), policies, at(0));
     let mark = Mark { installation: US.into(), share: desired.key.clone(), uid: desired.uid.clone(), side };
     let claim = crate::plan::claim::claim(
-        listing,
+        &crate::plan::claim::Marked::of(listing),
         &mark,
         desired.ledger.get(&side),
         |_: &Arn| false,
