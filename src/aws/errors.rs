@@ -69,6 +69,12 @@ impl AwsError {
         Self::plain(operation, what, Disposition::Retry)
     }
 
+    /// The same words whenever the same thing goes wrong, without the id of the request: for a status, in which nothing
+    /// may move while nothing changes.
+    pub fn lasting(&self) -> String {
+        Self { request_id: None, ..self.clone() }.to_string()
+    }
+
     /// What a person can do, in words; empty where there is nothing.
     pub fn advice(&self) -> &'static str {
         if self.operation.starts_with("AssumeRole") && self.disposition == Disposition::Denied {

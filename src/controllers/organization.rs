@@ -147,7 +147,7 @@ async fn enable(context: &Arc<Context>, organization: &Organization) -> Result<b
 }
 
 fn failed(error: &AwsError) -> Failed {
-    (Refusal::new(failure::reason(&error.disposition), error.to_string()), error.disposition.again_after())
+    (Refusal::new(failure::reason(&error.disposition), error.lasting()), error.disposition.again_after())
 }
 
 fn unreachable(error: &SessionError) -> Failed {

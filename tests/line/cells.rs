@@ -222,6 +222,7 @@ async fn a_disabled_region_is_asked_again_hourly() {
     world.take_calls();
     world.rest(4 * 3600).await;
     let mine = world.aws.world().journal().entries().iter().filter(|e| e.code.is_some()).count();
+    // The four calls of a reading, once an hour.
     assert!(mine <= 5 * 4, "{mine} refused calls in four hours");
     world.act(enabled(true));
     world.rest(3700).await;

@@ -22,7 +22,7 @@ pub fn outcome(action: &Action, error: &AwsError) -> Outcome {
         Disposition::Refused(refusal) => Outcome::NotSent(refusal.to_string()),
         disposition => Outcome::Failed(Failure {
             reason: reason(disposition),
-            message: error.to_string(),
+            message: error.lasting(),
             then: then(disposition),
         }),
     }
@@ -30,7 +30,7 @@ pub fn outcome(action: &Action, error: &AwsError) -> Outcome {
 
 /// Why a listing is unknown.
 pub fn unknown(error: &AwsError) -> Unknown {
-    Unknown { reason: reason(&error.disposition).as_str(), message: error.to_string() }
+    Unknown { reason: reason(&error.disposition).as_str(), message: error.lasting() }
 }
 
 /// The reason of the closed list for a failed call.
