@@ -54,7 +54,9 @@ impl Folder {
 /// The exit code and what was printed; the folder's path is left out of it.
 async fn told(world: &World, folder: &Folder, output: Output) -> (u8, String) {
     let mut out = vec![];
-    let code = plan(&folder.args(output), world.aws_config(), world.clock(), &mut out).await.unwrap();
+    let code = plan(&folder.args(output), std::future::ready(world.aws_config()), world.clock(), &mut out)
+        .await
+        .unwrap();
     let path = format!("{}/", folder.0.path().display());
     (code, String::from_utf8(out).unwrap().replace(&path, ""))
 }
@@ -444,7 +446,10 @@ async fn all_that_is_broken_is_told_at_once_and_as_data() {
     );
     let nowhere = PlanArgs { filename: vec!["/nowhere/at/all".into()], ..folder.args(Output::Text) };
     let mut out = vec![];
-    assert_eq!(plan(&nowhere, world.aws_config(), world.clock(), &mut out).await.unwrap(), 1);
+    assert_eq!(
+        plan(&nowhere, std::future::ready(world.aws_config()), world.clock(), &mut out).await.unwrap(),
+        1
+    );
     assert!(String::from_utf8(out).unwrap().contains("/nowhere/at/all: cannot be read: No such file"));
 }
 

@@ -38,20 +38,21 @@ use crate::{
 /// read. A target whose `until` has passed is as declared, and what others share does not count.
 pub async fn run(args: &PlanArgs) -> Result<ExitCode, Failure> {
     let clock = Clock::system();
-    let base = session::default_config(&clock).await;
-    let code = plan(args, base, clock, &mut io::stdout().lock()).await?;
+    let base = session::default_config(&clock);
+    let code = plan(args, base, clock.clone(), &mut io::stdout().lock()).await?;
     Ok(ExitCode::from(code))
 }
 
-/// Plans on AWS as `base` reaches it; answers the exit code. A reader that has seen enough is no error.
+/// Plans on AWS as `base` reaches it, which is asked for once the manifests are found to be whole; answers the exit code.
+/// A reader that has seen enough is no error.
 pub async fn plan(
     args: &PlanArgs,
-    base: SdkConfig,
+    base: impl Future<Output = SdkConfig>,
     clock: Clock,
     out: &mut impl Write,
 ) -> Result<u8, Failure> {
     let report = match load(&args.filename, &args.namespace) {
-        Ok(manifests) => observe(&manifests, args, base, clock).await,
+        Ok(manifests) => observe(&manifests, args, base.await, clock).await,
         Err(problems) => Report { problems, ..Report::default() },
     };
     let text = match args.output {

@@ -92,7 +92,8 @@ mod tests {
                 .collect()
         };
         assert_eq!(found(&[folder.path().to_owned()]), ["a.yaml", "b/z.yml", "c.json"]);
-        assert_eq!(found(&[at("README.md"), at("b")]), ["README.md", "b/z.yml"]);
+        // What is named itself is read whatever its name.
+        assert_eq!(found(&[at("README.md"), at(".y.yaml")]), ["README.md", ".y.yaml"]);
         assert!(found(&[at("nowhere")])[0].contains("No such file"));
     }
 }
