@@ -1,7 +1,13 @@
 //! The AWS operations that a broad run of the controller calls are those that `sharekeeper iam` writes policies for: no
 //! other is called, and none of them is unused.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::needless_pass_by_value,
+    reason = "helpers of tests fail as tests do"
+)]
 
 mod world;
 
