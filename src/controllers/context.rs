@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use kube::ResourceExt;
+
 use crate::{
     api::{
         AccountRegion, AccountSet, INSTALLATION, Installation, Organization, Share, SharingPolicy,
@@ -32,6 +34,9 @@ use crate::{
 
 /// The finalizer on every object of ours that stands for something in AWS.
 pub const FINALIZER: &str = "sharekeeper.dev/in-aws";
+
+/// How long after the start decisions wait for the first reading of the organizations.
+const FIRST_TREE: Duration = Duration::from_secs(60);
 
 /// The stores of all kinds.
 #[derive(Clone)]
@@ -133,6 +138,8 @@ pub struct Context {
     /// Who wakes whom.
     pub triggers: Triggers,
     organizations: RwLock<BTreeMap<String, OrganizationState>>,
+    tried: tokio::sync::watch::Sender<BTreeSet<String>>,
+    started: tokio::time::Instant,
     governance: Mutex<Option<Arc<Governance>>>,
     cells: Mutex<BTreeMap<Cell, Arc<tokio::sync::Mutex<CellMemory>>>>,
     index: Mutex<ShareIndex>,
@@ -162,6 +169,8 @@ impl Context {
             telemetry,
             triggers,
             organizations: RwLock::default(),
+            tried: tokio::sync::watch::Sender::default(),
+            started: tokio::time::Instant::now(),
             governance: Mutex::default(),
             cells: Mutex::default(),
             index: Mutex::default(),
@@ -206,10 +215,31 @@ impl Context {
         self.forget_governance();
     }
 
-    /// Forgets an organization that is no longer declared.
-    pub fn forget_organization(&self, name: &str) {
-        self.organizations.write().unwrap_or_else(PoisonError::into_inner).remove(name);
+    /// Forgets the organizations that are no longer declared; says whether there were any.
+    pub fn forget_organizations_that_are_gone(&self) -> bool {
+        let mut known = self.organizations.write().unwrap_or_else(PoisonError::into_inner);
+        let before = known.len();
+        known.retain(|name, _| self.stores.organizations.get(None, name).is_some());
+        let gone = known.len() < before;
+        drop(known);
         self.forget_governance();
+        gone
+    }
+
+    /// An organization was read, or could not be.
+    pub fn tried_organization(&self, name: &str) {
+        self.tried.send_if_modified(|tried| tried.insert(name.to_owned()));
+    }
+
+    /// Waits until each declared organization was tried to be read once, at most for a while after the start.
+    pub async fn organizations_tried(&self) {
+        let all = |tried: &BTreeSet<String>| {
+            let declared = self.stores.organizations.all();
+            declared.iter().all(|organization| tried.contains(&organization.name_any()) || organization.0.is_err())
+        };
+        let mut tried = self.tried.subscribe();
+        // The sender is ours: it is not dropped while we wait.
+        let _ = tokio::time::timeout_at(self.started + FIRST_TREE, tried.wait_for(all)).await;
     }
 
     /// Sets or trees have changed: who governs what is found anew when it is next asked.
@@ -282,7 +312,6 @@ struct ShareIndex {
 
 impl ShareIndex {
     fn put(&mut self, share: &Guarded<Share>, gone: bool) -> bool {
-        use kube::ResourceExt;
         let key = ShareKey { namespace: share.namespace().unwrap_or_default(), name: share.name_any() };
         let before = self.places.remove(&key);
         for place in before.iter().flat_map(|(places, _)| places) {
@@ -327,7 +356,6 @@ pub fn account_pin(share: &Share) -> Option<AccountId> {
 
 /// What of a Share a plan rests on: its own status does not count, or every report would wake the next pass.
 fn essence(share: &Guarded<Share>) -> String {
-    use kube::ResourceExt;
     let annotation = |key: &str| share.annotations().get(key).cloned().unwrap_or_default();
     let generation = share.meta_generation();
     let deleting = share.meta_deleting();

@@ -49,6 +49,7 @@ pub async fn reconcile(
         }
         Err((refusal, again)) => (Some(refusal), again.unwrap_or(AGAIN)),
     };
+    context.tried_organization(&name);
     let view = context.organization(Some(&name));
     let before = organization.status.clone().unwrap_or_default();
     let after = status(organization, &before, &view, problem.as_ref(), context.now());

@@ -9,6 +9,7 @@ use kube::{
     runtime::{
         Controller,
         controller::{Action, Config},
+        WatchStreamExt,
         reflector::{ObjectRef, Store},
         watcher,
     },
@@ -52,6 +53,17 @@ pub struct Term {
 }
 
 type Items<K> = futures::stream::BoxStream<'static, Result<Guarded<K>, watcher::Error>>;
+type Events<K> = futures::stream::BoxStream<'static, Result<watcher::Event<Guarded<K>>, watcher::Error>>;
+
+/// What a watch says of its objects.
+enum Sight<'a, K: Resource> {
+    /// It is there.
+    There(&'a Guarded<K>),
+    /// It is gone.
+    Gone(&'a Guarded<K>),
+    /// A listing is whole: whatever else was there before is gone.
+    Whole,
+}
 
 /// Runs all controllers until dropped. Nothing is decided before every store is whole.
 pub async fn run(term: Term) {
@@ -96,12 +108,12 @@ pub async fn run(term: Term) {
 }
 
 struct Sources {
-    installations: Items<Installation>,
-    organizations: Items<Organization>,
-    sets: Items<AccountSet>,
-    regions: Items<AccountRegion>,
-    policies: Items<SharingPolicy>,
-    shares: Items<Share>,
+    installations: Events<Installation>,
+    organizations: Events<Organization>,
+    sets: Events<AccountSet>,
+    regions: Events<AccountRegion>,
+    policies: Events<SharingPolicy>,
+    shares: Events<Share>,
 }
 
 fn controllers(
@@ -159,7 +171,8 @@ fn controllers(
     ]
 }
 
-/// One controller: its own stream and what others wake it with. Reconciles wait until every store is whole.
+/// One controller: its own stream and what others wake it with. Reconciles wait until every store is whole, and those that
+/// rest on organizations until each was tried to be read: a start is no reason to say that nothing is known.
 fn one<K, F>(
     store: Store<Guarded<K>>,
     items: Items<K>,
@@ -176,6 +189,9 @@ where
         async move {
             if !context.stores.synced().await {
                 return Ok(Action::requeue(Duration::from_secs(1)));
+            }
+            if K::kind(&()) != Organization::kind(&()) {
+                context.organizations_tried().await;
             }
             reconcile(object, context).await
         }
@@ -222,34 +238,40 @@ async fn drain<K>(items: Items<K>) {
     items.for_each(|_| async {}).await;
 }
 
-fn touched<K: Resource<DynamicType = ()> + Send + 'static>(
-    items: Items<K>,
-    wake: impl Fn(&Guarded<K>) + Send + 'static,
+fn touched<K: Resource<DynamicType = ()> + Clone + Send + 'static>(
+    events: Events<K>,
+    see: impl Fn(Sight<'_, K>) + Send + 'static,
 ) -> Items<K> {
-    let inspected = items.inspect(move |item| match item {
-        Ok(object) => wake(object),
+    let inspected = events.inspect(move |event| match event {
+        Ok(watcher::Event::Apply(object) | watcher::Event::InitApply(object)) => see(Sight::There(object)),
+        Ok(watcher::Event::Delete(object)) => see(Sight::Gone(object)),
+        Ok(watcher::Event::InitDone) => see(Sight::Whole),
+        Ok(watcher::Event::Init) => {}
         Err(error) => tracing::warn!(kind = %K::kind(&()), error = chain_of(error), "a watch was interrupted and goes on"),
     });
-    inspected.boxed()
+    inspected.touched_objects().boxed()
 }
 
 /// A policy or the Installation concerns every cell: each plans again on what it holds. Own status writes do not count.
-fn wakes_all_cells<K>(items: Items<K>, context: &Arc<Context>) -> Items<K>
+fn wakes_all_cells<K>(events: Events<K>, context: &Arc<Context>) -> Items<K>
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
 {
     let context = Arc::clone(context);
-    let seen = std::sync::Mutex::new(std::collections::BTreeMap::new());
-    touched(items, move |object| {
-        if is_new(&seen, object) {
-            context
-                .stores
-                .regions
-                .all()
-                .iter()
-                .for_each(|region| context.triggers.region(&region.name_any()));
+    let seen = std::sync::Mutex::default();
+    touched(events, move |sight| {
+        let news = match sight {
+            Sight::There(object) => is_new(&seen, object),
+            Sight::Gone(_) | Sight::Whole => true,
+        };
+        if news {
+            wake_all_cells(&context);
         }
     })
+}
+
+fn wake_all_cells(context: &Arc<Context>) {
+    context.stores.regions.all().iter().for_each(|region| context.triggers.region(&region.name_any()));
 }
 
 /// Whether the object's spec or life changed since it was last seen.
@@ -270,48 +292,56 @@ fn is_new<K: Resource>(
     super::context::locked(seen).insert(name, essence.clone()) != Some(essence)
 }
 
-fn forgets_organizations(items: Items<Organization>, context: &Arc<Context>) -> Items<Organization> {
+fn forgets_organizations(events: Events<Organization>, context: &Arc<Context>) -> Items<Organization> {
     let context = Arc::clone(context);
-    touched(items, move |object| {
-        let name = object.name_any();
-        if context.stores.organizations.get(None, &name).is_none() {
-            context.forget_organization(&name);
+    touched(events, move |sight| {
+        if !matches!(sight, Sight::There(_)) && context.forget_organizations_that_are_gone() {
             organization::wake_all(&context);
         }
     })
 }
 
 /// A set changes what others select too: exclusions and conflicts.
-fn wakes_set_neighbours(items: Items<AccountSet>, context: &Arc<Context>) -> Items<AccountSet> {
+fn wakes_set_neighbours(events: Events<AccountSet>, context: &Arc<Context>) -> Items<AccountSet> {
     let context = Arc::clone(context);
-    let seen = std::sync::Mutex::new(std::collections::BTreeMap::new());
-    touched(items, move |object| {
-        let gone = context.stores.sets.get(None, &object.name_any()).is_none();
-        if is_new(&seen, object) || gone {
+    let seen = std::sync::Mutex::default();
+    touched(events, move |sight| {
+        let news = match sight {
+            Sight::There(object) => is_new(&seen, object),
+            Sight::Gone(_) | Sight::Whole => true,
+        };
+        if news {
             context.forget_governance();
             context.stores.sets.all().iter().for_each(|set| context.triggers.set(&set.name_any()));
-            context
-                .stores
-                .regions
-                .all()
-                .iter()
-                .for_each(|region| context.triggers.region(&region.name_any()));
+            wake_all_cells(&context);
             let shares = context.stores.shares.all();
             readable(&shares).for_each(|share| context.triggers.share(&key_of(share)));
         }
     })
 }
 
-/// A Share wakes the cells that it may belong to, when it changed in anything that a plan rests on.
-fn wakes_cells_of_shares(items: Items<Share>, context: &Arc<Context>) -> Items<Share> {
+/// A Share wakes the cells that it may belong to, when it changed in anything that a plan rests on, and the policies that
+/// count it.
+fn wakes_cells_of_shares(events: Events<Share>, context: &Arc<Context>) -> Items<Share> {
     let context = Arc::clone(context);
-    touched(items, move |object| {
-        let namespace = object.namespace().unwrap_or_default();
-        let gone = context.stores.shares.get(Some(&namespace), &object.name_any()).is_none();
+    touched(events, move |sight| {
+        let (object, gone) = match sight {
+            Sight::There(object) => (object, false),
+            Sight::Gone(object) => (object, true),
+            Sight::Whole => return wake_all_cells(&context),
+        };
         if context.index(object, gone) {
             wake_cells_of(&context, object);
+            wake_policies_of(&context, object);
         }
     })
+}
+
+fn wake_policies_of(context: &Arc<Context>, share: &Guarded<Share>) {
+    let Some(namespace) = share.namespace() else { return };
+    let policies = context.stores.policies.all();
+    let concerned = readable(&policies).filter(|policy| policy.spec.namespaces.contains(&namespace));
+    concerned.for_each(|policy| context.triggers.policy(&policy.name_any()));
 }
 
 fn wake_cells_of(context: &Arc<Context>, share: &Guarded<Share>) {
@@ -343,22 +373,35 @@ fn named(context: &Arc<Context>, region: &AccountRegion, share: &Share) -> bool 
     })
 }
 
-/// A set shows the counts of its cells.
-fn wakes_sets_of_regions(items: Items<AccountRegion>, triggers: Triggers) -> Items<AccountRegion> {
-    touched(items, move |object| {
-        let set = object.0.as_ref().ok().and_then(|region| region.status.as_ref()?.account_set.clone());
-        set.iter().for_each(|set| triggers.set(set));
+/// A set shows the counts of its cells: that which governs a cell now, and that which did before.
+fn wakes_sets_of_regions(events: Events<AccountRegion>, triggers: Triggers) -> Items<AccountRegion> {
+    let last = std::sync::Mutex::new(std::collections::BTreeMap::new());
+    touched(events, move |sight| {
+        let (object, now) = match sight {
+            Sight::There(object) => {
+                let region = object.0.as_ref().ok();
+                (object, region.and_then(|region| region.status.as_ref()?.account_set.clone()))
+            }
+            Sight::Gone(object) => (object, None),
+            Sight::Whole => return,
+        };
+        let before = super::context::locked(&last).insert(object.name_any(), now.clone()).flatten();
+        for set in before.iter().chain(now.iter().filter(|set| before.as_ref() != Some(*set))) {
+            triggers.set(set);
+        }
     })
 }
 
 /// A record that somebody deleted is made again, if there is still something to record.
-fn wakes_cells_of_records(items: Items<UndeclaredShare>, triggers: Triggers) -> Items<UndeclaredShare> {
-    let seen = std::sync::Mutex::new(std::collections::BTreeMap::new());
-    touched(items, move |object| {
-        let name = object.name_any();
-        if is_new(&seen, object)
-            && let Some((cell, _)) = name.rsplit_once('.')
-        {
+fn wakes_cells_of_records(events: Events<UndeclaredShare>, triggers: Triggers) -> Items<UndeclaredShare> {
+    let seen = std::sync::Mutex::default();
+    touched(events, move |sight| {
+        let (object, news) = match sight {
+            Sight::There(object) => (object, is_new(&seen, object)),
+            Sight::Gone(object) => (object, true),
+            Sight::Whole => return,
+        };
+        if news && let Some((cell, _)) = object.name_any().rsplit_once('.') {
             triggers.region(cell);
         }
     })

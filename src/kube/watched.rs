@@ -33,11 +33,12 @@ impl<K> Watched<K>
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
 {
-    /// Watches all objects of the kind. The stream must be driven; each item is in the store already. Field ownership is
-    /// dropped: nobody here reads it, and it is most of an object.
+    /// Watches all objects of the kind. The stream must be driven. What an event says is in the store already, but for the
+    /// objects of a listing that is not whole yet. Field ownership is dropped: nobody here reads it, and it is most of an
+    /// object.
     pub fn watch(
         client: &Client,
-    ) -> (Self, impl Stream<Item = Result<Guarded<K>, watcher::Error>> + Send + use<K>) {
+    ) -> (Self, impl Stream<Item = Result<watcher::Event<Guarded<K>>, watcher::Error>> + Send + use<K>) {
         let (store, writer) = reflector::store();
         let (signal, whole) = watch::channel(false);
         let stream = watcher(Api::<Guarded<K>>::all(client.clone()), watcher::Config::default())

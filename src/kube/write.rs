@@ -85,6 +85,16 @@ impl Writer {
         &self.client
     }
 
+    /// A cluster-scoped object as it is now, past the stores.
+    pub async fn live<K>(&self, name: &str) -> Result<Option<K>, WriteError>
+    where
+        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
+        K::Scope: Scoped<K>,
+    {
+        let what = format!("{} {name}", K::kind(&()));
+        self.attempt(what, K::Scope::api(&self.client, None).get_opt(name)).await
+    }
+
     /// Writes the whole status of an object, if it is still the same object: top-level fields that are not in `status`
     /// any more are removed.
     pub async fn status<K>(
@@ -97,15 +107,42 @@ impl Writer {
         K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
         K::Scope: Scoped<K>,
     {
+        let metadata = object.uid().map_or_else(|| json!({}), |uid| json!({"uid": uid}));
+        self.patch_status(object, metadata, before, status).await
+    }
+
+    /// As [`Self::status`], if nobody has written the object since it was read: for what is decided by its own status.
+    pub async fn status_as_read<K>(
+        &self,
+        object: &K,
+        before: &impl Serialize,
+        status: &impl Serialize,
+    ) -> Result<(), WriteError>
+    where
+        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
+        K::Scope: Scoped<K>,
+    {
+        let metadata = json!({"uid": object.uid(), "resourceVersion": object.resource_version()});
+        self.patch_status(object, metadata, before, status).await
+    }
+
+    async fn patch_status<K>(
+        &self,
+        object: &K,
+        metadata: Value,
+        before: &impl Serialize,
+        status: &impl Serialize,
+    ) -> Result<(), WriteError>
+    where
+        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
+        K::Scope: Scoped<K>,
+    {
         let what = describe(object, "status");
         let mut fields = fields_of(status);
         for (key, _) in fields_of(before) {
             fields.entry(key).or_insert(Value::Null);
         }
-        let mut patch = json!({"status": fields});
-        if let Some(uid) = object.uid() {
-            patch["metadata"] = json!({"uid": uid});
-        }
+        let patch = json!({"metadata": metadata, "status": fields});
         let api = K::Scope::api(&self.client, object.namespace().as_deref());
         self.attempt(&K::kind(&()), what, async {
             api.patch_status(&object.name_any(), &PatchParams::default(), &Patch::Merge(patch))
@@ -115,8 +152,8 @@ impl Writer {
         .await
     }
 
-    /// Makes an object; one of that name that is there already is left as it is.
-    pub async fn create<K>(&self, object: &K) -> Result<(), WriteError>
+    /// Makes an object and answers it as stored; one of that name that is there already is left as it is, and none answered.
+    pub async fn create<K>(&self, object: &K) -> Result<Option<K>, WriteError>
     where
         K: Resource<DynamicType = ()> + Clone + Debug + Serialize + DeserializeOwned,
         K::Scope: Scoped<K>,
@@ -220,7 +257,7 @@ impl Writer {
             return Err(WriteError::Refused { what, refusal });
         }
         match tokio::time::timeout(TIMEOUT, write).await {
-            Ok(Ok(())) => Ok(()),
+            Ok(Ok(written)) => Ok(written),
             Ok(Err(source)) => Err(WriteError::Apiserver { what, source: Box::new(source) }),
             Err(_elapsed) => Err(WriteError::TimedOut { what }),
         }
