@@ -30,7 +30,10 @@ fn the_page_of_reasons_is_what_the_code_says() {
     if env::var_os("UPDATE_DOCS").is_some() {
         fs::write(&page, reasons()).unwrap();
     }
-    assert!(fs::read_to_string(&page).unwrap() == reasons(), "docs/reasons.md differs: run `UPDATE_DOCS=1 cargo test --test docs`");
+    assert!(
+        fs::read_to_string(&page).unwrap() == reasons(),
+        "docs/reasons.md differs: run `UPDATE_DOCS=1 cargo test --test docs`"
+    );
 }
 
 /// Every file that a page links to is there.

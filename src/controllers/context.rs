@@ -235,7 +235,9 @@ impl Context {
     pub async fn organizations_tried(&self) {
         let all = |tried: &BTreeSet<String>| {
             let declared = self.stores.organizations.all();
-            declared.iter().all(|organization| tried.contains(&organization.name_any()) || organization.0.is_err())
+            declared
+                .iter()
+                .all(|organization| tried.contains(&organization.name_any()) || organization.0.is_err())
         };
         let mut tried = self.tried.subscribe();
         // The sender is ours: it is not dropped while we wait.

@@ -7,9 +7,8 @@ use k8s_openapi::serde::de::DeserializeOwned;
 use kube::{
     Client, Resource, ResourceExt,
     runtime::{
-        Controller,
+        Controller, WatchStreamExt,
         controller::{Action, Config},
-        WatchStreamExt,
         reflector::{ObjectRef, Store},
         watcher,
     },
@@ -196,7 +195,9 @@ where
             reconcile(object, context).await
         }
     };
-    let controller = Controller::for_stream(without_own_writes(items), store).reconcile_on(woken).with_config(Config::default());
+    let controller = Controller::for_stream(without_own_writes(items), store)
+        .reconcile_on(woken)
+        .with_config(Config::default());
     controller
         .run(gated, again, Arc::clone(context))
         .for_each(|result| async move {
@@ -217,7 +218,11 @@ where
     K: Resource<DynamicType = ()> + Send + 'static,
 {
     let seen = std::sync::Mutex::default();
-    items.filter(move |item| futures::future::ready(item.as_ref().map_or(true, |object| is_new(&seen, object)))).boxed()
+    items
+        .filter(move |item| {
+            futures::future::ready(item.as_ref().map_or(true, |object| is_new(&seen, object)))
+        })
+        .boxed()
 }
 
 /// A write that failed is tried again soon; one that the fence kept back when we lead again.
@@ -288,7 +293,11 @@ fn is_new<K: Resource>(
         meta.annotations,
         meta.finalizers
     );
-    let name = format!("{}/{}", meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref().unwrap_or_default());
+    let name = format!(
+        "{}/{}",
+        meta.namespace.as_deref().unwrap_or_default(),
+        meta.name.as_deref().unwrap_or_default()
+    );
     super::context::locked(seen).insert(name, essence.clone()) != Some(essence)
 }
 

@@ -49,8 +49,7 @@ where
                 if matches!(event, Ok(watcher::Event::InitDone)) {
                     signal.send_replace(true);
                 }
-            })
-            .touched_objects();
+            });
         (Self { store, whole }, stream.boxed())
     }
 

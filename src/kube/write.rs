@@ -92,7 +92,7 @@ impl Writer {
         K::Scope: Scoped<K>,
     {
         let what = format!("{} {name}", K::kind(&()));
-        self.attempt(what, K::Scope::api(&self.client, None).get_opt(name)).await
+        self.fenced(what, K::Scope::api(&self.client, None).get_opt(name)).await
     }
 
     /// Writes the whole status of an object, if it is still the same object: top-level fields that are not in `status`
@@ -161,9 +161,18 @@ impl Writer {
         let what = describe(object, "object");
         let api = K::Scope::api(&self.client, object.namespace().as_deref());
         let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
-        let result =
-            self.attempt(&K::kind(&()), what, async { api.create(&params, object).await.map(drop) }).await;
-        result.or_else(|error| if error.exists_already() { Ok(()) } else { Err(error) })
+        let mut made = None;
+        let result = self
+            .attempt(&K::kind(&()), what, async {
+                made = Some(api.create(&params, object).await?);
+                Ok(())
+            })
+            .await;
+        match result {
+            Ok(()) => Ok(made),
+            Err(error) if error.exists_already() => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Writes an object as ours: what it names is set, created if missing.
@@ -248,11 +257,11 @@ impl Writer {
         result
     }
 
-    async fn fenced(
+    async fn fenced<T>(
         &self,
         what: String,
-        write: impl Future<Output = kube::Result<()>>,
-    ) -> Result<(), WriteError> {
+        write: impl Future<Output = kube::Result<T>>,
+    ) -> Result<T, WriteError> {
         if let Err(refusal) = self.fence.check() {
             return Err(WriteError::Refused { what, refusal });
         }

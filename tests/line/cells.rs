@@ -40,7 +40,8 @@ fn trouble(world: &World, account: Option<&str>, trouble: Option<Trouble>) {
     world.weather(|weather| {
         weather.faults.clear();
         if let Some(trouble) = trouble {
-            let calls = Calls { service: Some("ram".into()), account: account.map(Into::into), ..Calls::default() };
+            let calls =
+                Calls { service: Some("ram".into()), account: account.map(Into::into), ..Calls::default() };
             weather.faults.push(Fault { calls, ..Fault::always("", Moment::Before, trouble) });
         }
     });
@@ -77,7 +78,9 @@ async fn a_set_that_goes_cuts_nobody_off_and_a_cell_without_shares_goes_with_it(
     world.until_gone("test").await;
     world.delete(set(json!({}))).await;
     world
-        .until("the set goes", || async { world.stored("accountsets", "", "network").is_none().then_some(()) })
+        .until("the set goes", || async {
+            world.stored("accountsets", "", "network").is_none().then_some(())
+        })
         .await;
     world.until_says("hub", "Ready", "False", "NotGoverned").await;
     world
@@ -172,7 +175,10 @@ async fn an_account_out_of_reach_says_so_since_when_and_recovers_without_a_resta
         assert_eq!(condition(&object, "Observed").unwrap(), ("Unknown".into(), reason.into()), "{case:?}");
         let since = object["status"]["mechanisms"][0]["unknownSince"].clone();
         assert!(since.is_string(), "{object}");
-        assert_eq!(condition(&world.stored("shares", "network-team", "hub").unwrap(), "Ready").unwrap(), ("Unknown".into(), reason.into()));
+        assert_eq!(
+            condition(&world.stored("shares", "network-team", "hub").unwrap(), "Ready").unwrap(),
+            ("Unknown".into(), reason.into())
+        );
 
         // The neighbour is not delayed.
         let start = world.aws.now();
@@ -186,7 +192,12 @@ async fn an_account_out_of_reach_says_so_since_when_and_recovers_without_a_resta
         let writes = world.controller_writes().len();
         world.rest(3600).await;
         assert_eq!(region(&world)["status"]["mechanisms"][0]["unknownSince"], since, "{case:?}");
-        assert_eq!(world.controller_writes().len(), writes, "{case:?}: {:?}", &world.controller_writes()[writes..]);
+        assert_eq!(
+            world.controller_writes().len(),
+            writes,
+            "{case:?}: {:?}",
+            &world.controller_writes()[writes..]
+        );
         trouble(&world, None, None);
         world.rest(700).await;
         world.until_ready("hub").await;
@@ -200,7 +211,11 @@ async fn an_account_out_of_reach_says_so_since_when_and_recovers_without_a_resta
 async fn a_disabled_region_is_asked_again_hourly() {
     let world = two_cells(86).await;
     world.desire([(TGW, DATA), (TEST_TGW, DATA)]);
-    let enabled = |enabled| Action::SetRegion { account: example::NETWORK_PROD.into(), region: "eu-west-1".into(), enabled };
+    let enabled = |enabled| Action::SetRegion {
+        account: example::NETWORK_PROD.into(),
+        region: "eu-west-1".into(),
+        enabled,
+    };
     world.act(enabled(false));
     world.rest(1300).await;
     assert_eq!(condition(&region(&world), "Observed").unwrap(), ("Unknown".into(), "RegionDisabled".into()));
@@ -238,10 +253,15 @@ async fn a_role_that_is_gone_or_of_another_account_is_unknown_until_it_is_right(
     let mut own = set(json!({}));
     own["spec"].as_object_mut().unwrap().remove("access");
     world.delete(set(json!({}))).await;
-    world.until("gone", || async { world.stored("accountsets", "", "network").is_none().then_some(()) }).await;
+    world
+        .until("gone", || async { world.stored("accountsets", "", "network").is_none().then_some(()) })
+        .await;
     world.apply(own).await;
     world.rest(700).await;
-    assert_eq!(condition(&region(&world), "Observed").unwrap(), ("Unknown".into(), "CredentialsMismatch".into()));
+    assert_eq!(
+        condition(&region(&world), "Observed").unwrap(),
+        ("Unknown".into(), "CredentialsMismatch".into())
+    );
     world.until_in_force([(TGW, DATA), (TEST_TGW, DATA)]).await;
 }
 

@@ -6,7 +6,10 @@ use sharekeeper::model::Side;
 use crate::world::{DATA, PARTNER, TGW, WEB, World, outside, policy, share};
 
 fn orphan_policy() -> Value {
-    policy("orphan", json!({"resourceTypes": ["ec2:TransitGateway"], "organizationalUnits": ["Root/Workloads"], "orphan": true}))
+    policy(
+        "orphan",
+        json!({"resourceTypes": ["ec2:TransitGateway"], "organizationalUnits": ["Root/Workloads"], "orphan": true}),
+    )
 }
 
 #[tokio::test(start_paused = true)]
@@ -43,7 +46,9 @@ async fn a_share_that_was_never_made_just_goes() {
 #[tokio::test(start_paused = true)]
 async fn orphan_needs_a_policy() {
     let mut world = World::with_basics(42).await;
-    world.apply(share("hub", json!({"deletionPolicy": "Orphan", "targets": [{"account": "data-prod"}]}))).await;
+    world
+        .apply(share("hub", json!({"deletionPolicy": "Orphan", "targets": [{"account": "data-prod"}]})))
+        .await;
     world.start();
     world.until_in_force([(TGW, DATA)]).await;
     world.until_says("hub", "Permitted", "False", "NotPermitted").await;
@@ -118,7 +123,9 @@ async fn a_namespace_that_goes_cuts_nobody_off() {
     world.until_ready("hub").await;
     world.accept_invitations();
     world.rest(700).await;
-    world.delete(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "network-team"}})).await;
+    world
+        .delete(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "network-team"}}))
+        .await;
     world.until_gone("hub").await;
     world.rest(1500).await;
     world.until_in_force([(TGW, DATA), (TGW, PARTNER)]).await;

@@ -4,9 +4,7 @@ use serde_json::{Value, json};
 use sharekeeper::model::Side;
 use simulator::aws::action::Action;
 
-use crate::world::{
-    DATA, LIST, PARTNER, RULE, SUBNET_1, SUBNET_2, TGW, WEB, World, outside, policy, share,
-};
+use crate::world::{DATA, LIST, PARTNER, RULE, SUBNET_1, SUBNET_2, TGW, WEB, World, outside, policy, share};
 
 #[tokio::test(start_paused = true)]
 async fn a_share_becomes_a_ram_share_and_rests() {
@@ -39,8 +37,10 @@ async fn an_invitation_holds_nobody_back_and_its_acceptance_is_seen() {
     assert_eq!(status.counts.unwrap().pending_invitations, 1);
     world.until_in_force([(TGW, DATA)]).await;
     let shares = world.live_shares();
-    let flags: Vec<_> =
-        shares.iter().map(|s| (s["name"].as_str().unwrap(), s["allowExternalPrincipals"].as_bool().unwrap())).collect();
+    let flags: Vec<_> = shares
+        .iter()
+        .map(|s| (s["name"].as_str().unwrap(), s["allowExternalPrincipals"].as_bool().unwrap()))
+        .collect();
     assert_eq!(flags.len(), 2);
     assert!(flags.contains(&("network-team.hub", false)), "{flags:?}");
     assert!(flags.contains(&("network-team.hub.outside", true)), "{flags:?}");
@@ -62,7 +62,9 @@ async fn revoke_and_add_in_one_edit_never_gives_back_what_is_revoked() {
     world.until_ready("hub").await;
     let before = world.container("hub", Side::Inner).await;
     world.desire([(TGW, WEB), (TGW, "222233336666")]);
-    world.apply(share("hub", json!({"targets": [{"account": "payments-prod"}, {"account": "web-prod"}]}))).await;
+    world
+        .apply(share("hub", json!({"targets": [{"account": "payments-prod"}, {"account": "web-prod"}]})))
+        .await;
     world.until_in_force([(TGW, WEB), (TGW, "222233336666")]).await;
     world.until_ready("hub").await;
     assert_eq!(world.container("hub", Side::Inner).await, before);
@@ -95,7 +97,12 @@ async fn resources_and_principals_exchanged_at_once_never_meet() {
 #[tokio::test(start_paused = true)]
 async fn resources_come_and_go() {
     let mut world = World::with_basics(5).await;
-    world.apply(share("nets", json!({"resources": [{"arn": SUBNET_1}], "targets": [{"account": "data-prod"}]}))).await;
+    world
+        .apply(share(
+            "nets",
+            json!({"resources": [{"arn": SUBNET_1}], "targets": [{"account": "data-prod"}]}),
+        ))
+        .await;
     world.start();
     world.until_ready("nets").await;
     world.desire([(SUBNET_1, DATA), (SUBNET_2, DATA)]);
@@ -107,7 +114,12 @@ async fn resources_come_and_go() {
         .await;
     world.until_in_force([(SUBNET_1, DATA), (SUBNET_2, DATA)]).await;
     world.desire([(SUBNET_2, DATA)]);
-    world.apply(share("nets", json!({"resources": [{"arn": SUBNET_2}], "targets": [{"account": "data-prod"}]}))).await;
+    world
+        .apply(share(
+            "nets",
+            json!({"resources": [{"arn": SUBNET_2}], "targets": [{"account": "data-prod"}]}),
+        ))
+        .await;
     world.until_in_force([(SUBNET_2, DATA)]).await;
     world.until_ready("nets").await;
     world.rests().await;
@@ -140,7 +152,9 @@ async fn a_new_name_renames_and_tags_are_set_and_retired() {
     let mut world = World::with_basics(7).await;
     let targets = json!([{"account": "data-prod"}]);
     world.desire([(TGW, DATA)]);
-    world.apply(share("hub", json!({"targets": targets, "tags": {"cost-centre": "42", "team": "net"}}))).await;
+    world
+        .apply(share("hub", json!({"targets": targets, "tags": {"cost-centre": "42", "team": "net"}})))
+        .await;
     world.start();
     world.until_ready("hub").await;
     let arn = world.container("hub", Side::Inner).await;
@@ -149,7 +163,8 @@ async fn a_new_name_renames_and_tags_are_set_and_retired() {
         assert_eq!(shares.len(), 1);
         assert_eq!(shares[0]["resourceShareArn"], arn);
         let tags = shares[0]["tags"].as_array().unwrap().iter();
-        let tags = tags.map(|t| (t["key"].as_str().unwrap().to_owned(), t["value"].as_str().unwrap().to_owned()));
+        let tags =
+            tags.map(|t| (t["key"].as_str().unwrap().to_owned(), t["value"].as_str().unwrap().to_owned()));
         let mut own: Vec<_> = tags.filter(|(key, _)| !key.starts_with("sharekeeper.dev/")).collect();
         own.sort();
         own
@@ -157,13 +172,23 @@ async fn a_new_name_renames_and_tags_are_set_and_retired() {
     let pair = |k: &str, v: &str| (k.to_owned(), v.to_owned());
     assert_eq!(tags(&world), [pair("cost-centre", "42"), pair("team", "net")]);
     // A tag that somebody else keeps there is none of ours.
-    world.by_hand("TagResource", json!({"resourceShareArn": arn, "tags": [{"key": "inventory", "value": "x"}]}));
+    world.by_hand(
+        "TagResource",
+        json!({"resourceShareArn": arn, "tags": [{"key": "inventory", "value": "x"}]}),
+    );
 
-    world.apply(share("hub", json!({"name": "central-hub", "targets": targets, "tags": {"cost-centre": "43"}}))).await;
+    world
+        .apply(share(
+            "hub",
+            json!({"name": "central-hub", "targets": targets, "tags": {"cost-centre": "43"}}),
+        ))
+        .await;
     world.until_ready("hub").await;
     assert_eq!(world.live_shares()[0]["name"], "central-hub");
     assert_eq!(tags(&world), [pair("cost-centre", "43"), pair("inventory", "x")]);
-    assert!(!world.aws_writes().iter().skip(1).any(|w| w == "CreateResourceShare" || w == "DeleteResourceShare"));
+    assert!(
+        !world.aws_writes().iter().skip(1).any(|w| w == "CreateResourceShare" || w == "DeleteResourceShare")
+    );
     world.rests().await;
 }
 
@@ -187,7 +212,10 @@ async fn a_permission_is_exchanged_in_place_and_its_default_version_followed_whe
         ))
         .await;
     let spec = |permissions: Value| {
-        share("rules", json!({"resources": [{"arn": RULE}], "targets": [{"account": "data-prod"}], "permissions": permissions}))
+        share(
+            "rules",
+            json!({"resources": [{"arn": RULE}], "targets": [{"account": "data-prod"}], "permissions": permissions}),
+        )
     };
     let named = |name: &str, version: &str| json!([{"resourceType": "route53resolver:ResolverRule", "permission": name, "version": version}]);
     world.desire([(RULE, DATA)]);
@@ -251,15 +279,22 @@ async fn one_entry_that_cannot_be_resolved_holds_back_no_other() {
     let mut world = World::with_basics(10).await;
     world.desire([(TGW, DATA)]);
     world
-        .apply(share("hub", json!({"targets": [{"account": "data-prod"}, {"account": "nobody"}, {"account": "log-archive"}]})))
+        .apply(share(
+            "hub",
+            json!({"targets": [{"account": "data-prod"}, {"account": "nobody"}, {"account": "log-archive"}]}),
+        ))
         .await;
     world.start();
     world.until_in_force([(TGW, DATA)]).await;
     world.rest(10).await;
     let object = world.until_says("hub", "Ready", "False", "NameUnknown").await;
     assert_eq!(object["status"]["counts"]["principals"]["display"], "1/3");
-    let reasons: Vec<_> =
-        object["status"]["principals"].as_array().unwrap().iter().map(|p| p["reason"].as_str().unwrap_or("")).collect();
+    let reasons: Vec<_> = object["status"]["principals"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|p| p["reason"].as_str().unwrap_or(""))
+        .collect();
     assert_eq!(reasons, ["NameUnknown", "NotPermitted", ""]);
     world.rest(700).await;
     world.rests().await;
@@ -292,7 +327,10 @@ async fn a_restart_at_rest_writes_nothing() {
         ))
         .await;
     world
-        .apply(share("list", json!({"resources": [{"arn": LIST}], "targets": [{"organizationalUnit": "Root/Workloads/Prod"}]})))
+        .apply(share(
+            "list",
+            json!({"resources": [{"arn": LIST}], "targets": [{"organizationalUnit": "Root/Workloads/Prod"}]}),
+        ))
         .await;
     world.apply(share("refused", json!({"targets": [{"account": "log-archive"}]}))).await;
     world.start();

@@ -26,14 +26,21 @@ async fn a_rename_neither_revokes_nor_grants() {
     world.desire_all([(TGW, DATA), (LIST, prod.as_str())]);
     world.apply(share("hub", json!({"targets": [{"account": "data-prod"}]}))).await;
     world
-        .apply(share("list", json!({"resources": [{"arn": LIST}], "targets": [{"organizationalUnit": "Root/Workloads/Prod"}]})))
+        .apply(share(
+            "list",
+            json!({"resources": [{"arn": LIST}], "targets": [{"organizationalUnit": "Root/Workloads/Prod"}]}),
+        ))
         .await;
     world.start();
     world.until_ready("hub").await;
     world.until_ready("list").await;
     let writes = world.aws_writes().len();
     let organization = world.organization();
-    world.act(Action::RenameUnit { organization: organization.clone(), unit: "Root/Workloads/Prod".into(), name: "Live".into() });
+    world.act(Action::RenameUnit {
+        organization: organization.clone(),
+        unit: "Root/Workloads/Prod".into(),
+        name: "Live".into(),
+    });
     world.act(Action::RenameAccount { account: DATA.into(), name: "data-live".into() });
     // The owner too, which the set, the policy and the Shares name.
     world.act(Action::RenameAccount { account: example::NETWORK_PROD.into(), name: "network-live".into() });
@@ -114,7 +121,11 @@ async fn a_stale_tree_widens_nothing_and_ends_still_come() {
     organizations_down(&world, true);
     world.rest(1900).await;
     world.desire([(TGW, DATA), (TGW, crate::world::PARTNER)]);
-    world.apply(spec(json!([{"account": "data-prod"}, {"account": "web-prod"}, outside("2026-11-25T02:00:00Z")]))).await;
+    world
+        .apply(spec(
+            json!([{"account": "data-prod"}, {"account": "web-prod"}, outside("2026-11-25T02:00:00Z")]),
+        ))
+        .await;
     world.until_says("hub", "Ready", "False", "TreeStale").await;
     let organization = world.stored("organizations", "", "acme").unwrap();
     assert_eq!(condition(&organization, "TreeCurrent").unwrap(), ("False".into(), "TreeStale".into()));
@@ -126,7 +137,8 @@ async fn a_stale_tree_widens_nothing_and_ends_still_come() {
     world.rest(2000).await;
     world.until_in_force([(TGW, DATA)]).await;
     let hub = world.stored("shares", "network-team", "hub").unwrap();
-    let reasons: Vec<_> = hub["status"]["principals"].as_array().unwrap().iter().map(|p| p["reason"].clone()).collect();
+    let reasons: Vec<_> =
+        hub["status"]["principals"].as_array().unwrap().iter().map(|p| p["reason"].clone()).collect();
     assert_eq!(reasons, ["TreeUnknown", "TreeUnknown", "Expired"]);
     organizations_down(&world, false);
     world.desire([(TGW, DATA), (TGW, WEB)]);
@@ -149,7 +161,13 @@ async fn while_sharing_with_the_organization_is_off_targets_wait_with_the_reason
     world.apply(share("hub", unit)).await;
     world.start();
     let object = world.until_says("hub", "Ready", "False", "OrgSharingNotEnabled").await;
-    let ready = object["status"]["conditions"].as_array().unwrap().iter().find(|c| c["type"] == "Ready").unwrap().clone();
+    let ready = object["status"]["conditions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|c| c["type"] == "Ready")
+        .unwrap()
+        .clone();
     assert!(ready["message"].as_str().unwrap().contains("aws ram enable-sharing-with-aws-organization"));
     let acme = world.stored("organizations", "", "acme").unwrap();
     assert_eq!(condition(&acme, "SharingEnabled").unwrap(), ("False".into(), "OrgSharingNotEnabled".into()));
@@ -171,7 +189,9 @@ async fn another_organizations_answer_is_refused() {
         .apply(json!({"apiVersion": "sharekeeper.dev/v1alpha1", "kind": "Organization", "metadata": {"name": "other"}, "spec": {"id": "o-somebody99"}}))
         .await;
     world.apply(set(json!({"organization": "other", "accounts": [{"id": example::NETWORK_PROD}]}))).await;
-    world.apply(share("hub", json!({"account": example::NETWORK_PROD, "targets": [{"account": "data-prod"}]}))).await;
+    world
+        .apply(share("hub", json!({"account": example::NETWORK_PROD, "targets": [{"account": "data-prod"}]})))
+        .await;
     world.start();
     world.until_says("hub", "Ready", "False", "TreeUnknown").await;
     let other = world.stored("organizations", "", "other").unwrap();

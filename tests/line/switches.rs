@@ -6,7 +6,9 @@ use crate::world::{DATA, PARTNER, TGW, WEB, World, condition, outside, policy, s
 
 #[tokio::test(start_paused = true)]
 async fn an_end_comes_on_time_and_no_switch_of_the_tenant_holds_it_open() {
-    for (seed, switch) in [json!({}), json!({"suspend": true}), json!({"enforcement": "Report"})].into_iter().enumerate() {
+    for (seed, switch) in
+        [json!({}), json!({"suspend": true}), json!({"enforcement": "Report"})].into_iter().enumerate()
+    {
         let mut world = World::with_basics(20 + seed as u64).await;
         let mut spec = json!({"allowExternal": true, "targets": [{"account": "data-prod"}, outside("2026-11-25T03:00:00Z")]});
         world.desire([(TGW, DATA), (TGW, PARTNER)]);
@@ -24,7 +26,12 @@ async fn an_end_comes_on_time_and_no_switch_of_the_tenant_holds_it_open() {
         world.rest(15).await;
         assert_eq!(world.in_force().len(), 1, "ten seconds after the end, with {switch}");
         let object = world.stored("shares", "network-team", "hub").unwrap();
-        let partner = object["status"]["principals"].as_array().unwrap().iter().find(|p| p["external"] == true).cloned();
+        let partner = object["status"]["principals"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|p| p["external"] == true)
+            .cloned();
         assert_eq!(partner.unwrap()["state"], "Expired", "{switch}");
         world.rest(700).await;
         world.rests().await;
@@ -58,7 +65,8 @@ async fn shows_and_does_nothing(world: &World, reason: &str) {
     world.rest(30).await;
     let writes = world.aws_writes().len();
     let object = world.stored("shares", "network-team", "hub").unwrap();
-    let steps = object["status"]["plan"]["steps"].as_array().unwrap_or_else(|| panic!("no plan: {object}")).clone();
+    let steps =
+        object["status"]["plan"]["steps"].as_array().unwrap_or_else(|| panic!("no plan: {object}")).clone();
     assert!(steps.iter().any(|step| step["heldBy"] == reason), "{steps:?}");
     world.rest(1300).await;
     assert_eq!(world.aws_writes().len(), writes);
@@ -156,7 +164,8 @@ async fn a_refusal_is_lifted_by_a_policy_and_comes_back_without_it() {
     world.rests().await;
 
     world.desire([(TGW, "333300002222")]);
-    let more = policy("security", json!({"resourceTypes": ["ec2:TransitGateway"], "accounts": ["log-archive"]}));
+    let more =
+        policy("security", json!({"resourceTypes": ["ec2:TransitGateway"], "accounts": ["log-archive"]}));
     world.apply(more.clone()).await;
     world.until_in_force([(TGW, "333300002222")]).await;
     let ready = world.until_ready("hub").await;
@@ -174,7 +183,8 @@ async fn a_refusal_is_lifted_by_a_policy_and_comes_back_without_it() {
 async fn no_switch_of_the_tenant_stops_what_policy_takes_away() {
     for switch in [json!({"suspend": true}), json!({"enforcement": "Report"})] {
         let mut world = World::with_basics(29).await;
-        let more = policy("security", json!({"resourceTypes": ["ec2:TransitGateway"], "accounts": ["log-archive"]}));
+        let more =
+            policy("security", json!({"resourceTypes": ["ec2:TransitGateway"], "accounts": ["log-archive"]}));
         world.apply(more.clone()).await;
         let mut spec = json!({"targets": [{"account": "data-prod"}, {"account": "log-archive"}]});
         world.apply(share("hub", spec.clone())).await;
@@ -194,13 +204,15 @@ async fn no_switch_of_the_tenant_stops_what_policy_takes_away() {
 #[tokio::test(start_paused = true)]
 async fn a_policy_that_cannot_be_read_takes_nothing_away() {
     let mut world = World::with_basics(30).await;
-    let more = policy("security", json!({"resourceTypes": ["ec2:TransitGateway"], "accounts": ["log-archive"]}));
+    let more =
+        policy("security", json!({"resourceTypes": ["ec2:TransitGateway"], "accounts": ["log-archive"]}));
     world.apply(more).await;
     world.apply(share("hub", json!({"targets": [{"account": "log-archive"}]}))).await;
     world.start();
     world.until_ready("hub").await;
     world.desire([(TGW, "333300002222")]);
-    let mut broken = policy("security", json!({"resourceTypes": ["ec2:TransitGateway"], "accounts": ["log-archive"]}));
+    let mut broken =
+        policy("security", json!({"resourceTypes": ["ec2:TransitGateway"], "accounts": ["log-archive"]}));
     broken["spec"]["allow"]["accounts"] = json!({"log-archive": true});
     world.poison("sharingpolicies", &broken);
     world.rest(1300).await;
@@ -213,8 +225,10 @@ async fn a_policy_that_cannot_be_read_takes_nothing_away() {
 #[tokio::test(start_paused = true)]
 async fn a_halt_stops_every_write_and_its_end_lets_them_go() {
     let mut world = World::with_basics(31).await;
-    let installation = |halt: bool| json!({"apiVersion": "sharekeeper.dev/v1alpha1", "kind": "Installation",
-        "metadata": {"name": "sharekeeper"}, "spec": {"id": "test", "halt": halt}});
+    let installation = |halt: bool| {
+        json!({"apiVersion": "sharekeeper.dev/v1alpha1", "kind": "Installation",
+        "metadata": {"name": "sharekeeper"}, "spec": {"id": "test", "halt": halt}})
+    };
     world.apply(installation(true)).await;
     world.desire([]);
     world.apply(share("hub", json!({"targets": [{"account": "data-prod"}]}))).await;

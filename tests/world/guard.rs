@@ -88,10 +88,7 @@ impl Guard {
         for (resource, principal) in
             now.iter().filter(|pair| !before.contains(*pair) && !desired.contains(*pair))
         {
-            self.violations
-                .lock()
-                .unwrap()
-                .push(format!("{principal} was given {resource}; seen at {at}"));
+            self.violations.lock().unwrap().push(format!("{principal} was given {resource}; seen at {at}"));
         }
         *before = now;
     }

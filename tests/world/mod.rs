@@ -11,7 +11,7 @@ use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use k8s_openapi::jiff::Timestamp;
 use kube::{
-    Api, Client, Resource,
+    Api, Client,
     api::{DeleteParams, Patch, PatchParams},
     core::{DynamicObject, GroupVersionKind},
     discovery::ApiResource,
@@ -30,7 +30,7 @@ use simulator::{
 
 pub use self::{
     guard::{Guard, Pair},
-    told::{Event, Told},
+    told::Told,
 };
 
 /// 2026-11-25T00:00:00Z.
@@ -220,8 +220,7 @@ impl World {
 
     /// Waits until exactly these pairs are in force, the legacy share apart.
     pub async fn until_in_force<const N: usize>(&self, pairs: [(&str, &str); N]) {
-        let wanted: BTreeSet<Pair> =
-            pairs.into_iter().map(|(r, p)| (r.to_owned(), p.to_owned())).collect();
+        let wanted: BTreeSet<Pair> = pairs.into_iter().map(|(r, p)| (r.to_owned(), p.to_owned())).collect();
         let deadline = tokio::time::Instant::now() + Duration::from_secs(900);
         while self.in_force() != wanted {
             self.guard.look("waiting");
@@ -343,7 +342,8 @@ impl World {
 
     /// An object of ours as it is stored.
     pub fn stored(&self, plural: &str, namespace: &str, name: &str) -> Option<Value> {
-        self.kube.with(|cluster| cluster.object(&GroupResource::new("sharekeeper.dev", plural), namespace, name))
+        self.kube
+            .with(|cluster| cluster.object(&GroupResource::new("sharekeeper.dev", plural), namespace, name))
     }
 
     pub fn all_stored(&self, plural: &str) -> Vec<Value> {
@@ -370,7 +370,11 @@ impl World {
                 entry.operation,
                 entry.status,
                 entry.code,
-                if entry.kind == simulator::aws::journal::Kind::Write { entry.params.to_string() } else { String::new() }
+                if entry.kind == simulator::aws::journal::Kind::Write {
+                    entry.params.to_string()
+                } else {
+                    String::new()
+                }
             );
         }
         text
@@ -409,7 +413,8 @@ impl World {
 
     /// Waits until a Share is gone from the cluster.
     pub async fn until_gone(&self, share: &str) {
-        self.until(&format!("{share} is gone"), || async { self.share(share).await.is_none().then_some(()) }).await;
+        self.until(&format!("{share} is gone"), || async { self.share(share).await.is_none().then_some(()) })
+            .await;
     }
 
     /// Annotates a Share.
@@ -445,7 +450,11 @@ impl Drop for World {
         // The guard holds the net, and the net the guard.
         self.aws.set_checkpoint(None);
         if !std::thread::panicking() {
-            assert_eq!(self.guard.violations(), Vec::<String>::new(), "nothing came into force that should not");
+            assert_eq!(
+                self.guard.violations(),
+                Vec::<String>::new(),
+                "nothing came into force that should not"
+            );
         }
     }
 }

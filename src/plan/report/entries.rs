@@ -89,13 +89,19 @@ pub(super) fn resources(desired: &DesiredShare, known: &BTreeMap<Side, Known<'_>
                 (state, message, held.filter(|_| state == EntryState::Held))
             });
             let nowhere = || {
-                let (state, message) = state(&resource.standing, resource.refusal.as_ref(), None, None, false);
+                let (state, message) =
+                    state(&resource.standing, resource.refusal.as_ref(), None, None, false);
                 (state, message, None)
             };
             let (state, message, held) =
                 states.max_by_key(|(state, ..)| *state != EntryState::InForce).unwrap_or_else(nowhere);
             let reason = resource.refusal.as_ref().map(|refusal| refusal.reason).or(held);
-            ResourceState { arn: arn.clone(), state, reason: reason.map(|reason| reason.to_string()), message }
+            ResourceState {
+                arn: arn.clone(),
+                state,
+                reason: reason.map(|reason| reason.to_string()),
+                message,
+            }
         })
         .collect();
     entries.sort_by_key(|entry| entry.state == EntryState::InForce);

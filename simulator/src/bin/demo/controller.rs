@@ -67,5 +67,9 @@ pub(crate) fn last_lines(log: &Path, count: usize) -> Vec<String> {
     const LONGEST: usize = 400;
     let text = fs::read_to_string(log).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
-    lines.iter().skip(lines.len().saturating_sub(count)).map(|line| line.chars().take(LONGEST).collect()).collect()
+    lines
+        .iter()
+        .skip(lines.len().saturating_sub(count))
+        .map(|line| line.chars().take(LONGEST).collect())
+        .collect()
 }

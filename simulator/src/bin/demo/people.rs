@@ -62,9 +62,7 @@ impl Administrator {
         let call = self.ram.get_resource_share_invitations().resource_share_arns(share);
         let answer = call.send().await.map_err(|error| refused("GetResourceShareInvitations", &error))?;
         let mut invitations = answer.resource_share_invitations().iter();
-        let Some(arn) =
-            invitations.find_map(|invitation| invitation.resource_share_invitation_arn())
-        else {
+        let Some(arn) = invitations.find_map(|invitation| invitation.resource_share_invitation_arn()) else {
             return Ok(false);
         };
         let call = self.ram.accept_resource_share_invitation().resource_share_invitation_arn(arn);
