@@ -22,7 +22,7 @@ demo: ## Watch it share an example organization's resources; KEEP=1 leaves it ru
 
 .PHONY: bench
 bench: kube-tools ## Print the figures: AWS calls, times, memory
-	cargo bench --locked --workspace
+	cargo bench --locked --profile sim --bench figures
 
 # ---- Check it --------------------------------------------------------------------------------------------------------
 

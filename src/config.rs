@@ -29,6 +29,13 @@ pub struct Cli {
 pub enum Command {
     /// Print the definitions of the custom resources, for `kubectl apply --server-side -f -`.
     Crds,
+    /// Show what the controller would do if these manifests were applied. It reads AWS and writes nothing.
+    ///
+    /// Exit codes: 0, AWS is as the manifests declare; 2, it is not: something would be done, is held back, waits or is
+    /// refused, or a share is left of a Share that is not among the manifests; 1, the manifests are broken, or something
+    /// could not be read, so that the plan is not whole. What others share, and a target whose `until` has passed, do not
+    /// count. A check of a pull request can let 0 and 2 pass, or look at `.counts.refused` of `-o json`.
+    Plan(PlanArgs),
     /// Print the IAM policies that the controller needs, and no more than it needs.
     Iam(IamArgs),
     /// Run the controller until told to end.
@@ -69,10 +76,6 @@ pub struct ControllerArgs {
     /// How fast AWS is called.
     #[command(flatten)]
     pub rates: RateArgs,
-    /// How many account regions are worked on at once.
-    #[arg(long, default_value_t = 32, env = "SHAREKEEPER_CONCURRENCY", value_name = "NUMBER",
-        value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub concurrency: u16,
 }
 
 /// How leadership is held.
@@ -278,7 +281,6 @@ mod tests {
     fn what_cannot_be_meant_is_refused() {
         for wrong in [
             "--admin-address=8080",
-            "--concurrency=0",
             "--aws-read-rate=0",
             "--aws-write-rate=-1",
             "--aws-read-rate=NaN",

@@ -7,16 +7,17 @@
 //!  kube       pure        AWS reads   pure     AWS writes   kube writes
 //! ```
 //!
-//! The floors, an arrow points down only:
+//! The floors. An arrow points down, or to the right on one floor; plumbing uses the words of floor 0 and nothing of what
+//! is decided in between. `tests/architecture.rs` reads this picture and holds the code against it:
 //!
 //! ```text
-//!  6  main.rs cli/                  process: parse, wire, run, stop
-//!  5  controllers/                  one folder or file a reconciled kind
-//!  4  kube/        aws/             plumbing: client, lease, events | sessions, limits, errors
-//!  3  mechanism/<name>/             observe (AWS) · diff (pure) · apply (AWS)
-//!  2  plan/        org/             decisions (pure) | the organization tree
-//!  1  api/                          custom resources: data, schema, CEL rules
-//!  0  model/                        words: AccountId, Region, Arn, Principal, Mark, Cell (pure)
+//!  6  main.rs config.rs cli/           process: parse, wire, run, stop
+//!  5  controllers/ telemetry/          one folder or file a reconciled kind | log, metrics, admin port
+//!  4  mechanism/ org/load.rs           a folder a mechanism: observe (AWS), diff (pure), apply (AWS) | reads the tree
+//!  3  kube/ aws/                       plumbing: client, lease, events | sessions, limits, errors, paging
+//!  2  plan/ org/                       decisions | the organization tree (both pure)
+//!  1  api/                             custom resources: data, schema, CEL rules (pure)
+//!  0  model/                           words: AccountId, Region, Arn, Principal, Mark, Cell (pure)
 //! ```
 
 pub mod api;

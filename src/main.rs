@@ -26,6 +26,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
     logging::init(cli.log.log_format, &cli.log.log)?;
     match cli.command {
         Command::Crds => cli::crds::run(),
+        Command::Plan(args) => cli::plan::run(&args).await,
         Command::Iam(args) => cli::iam::run(&args),
         Command::Controller(args) => cli::controller::run(args).await,
     }

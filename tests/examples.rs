@@ -105,15 +105,15 @@ fn what_an_example_names_stands_before_it() {
 #[test]
 fn the_examples_show_each_way_to_share() {
     let shares: Vec<Share> = of_kind("Share");
-    let shared = |type_: &str, target: &dyn Fn(&api::share::Target) -> bool| {
+    let shows = |type_: &str, target: &dyn Fn(&api::share::Target) -> bool| {
         shares.iter().any(|share| {
             share.spec.resources.iter().any(|resource| resource.arn.contains(type_))
                 && share.spec.targets.iter().any(target)
         })
     };
-    assert!(shared(":transit-gateway/", &|target| target.organizational_unit.is_some()));
-    assert!(shared(":prefix-list/", &|target| target.organization == Some(true)));
-    assert!(shared(":prefix-list/", &|target| target.external_account.is_some() && target.until.is_some()));
+    assert!(shows(":transit-gateway/", &|target| target.organizational_unit.is_some()));
+    assert!(shows(":prefix-list/", &|target| target.organization == Some(true)));
+    assert!(shows(":prefix-list/", &|target| target.external_account.is_some() && target.until.is_some()));
     let subnets = shares.iter().find(|share| share.spec.resources[0].arn.contains(":subnet/")).unwrap();
     assert_eq!(subnets.spec.targets.iter().filter(|target| target.account.is_some()).count(), 2);
     let policies: Vec<SharingPolicy> = of_kind("SharingPolicy");

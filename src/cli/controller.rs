@@ -3,7 +3,7 @@
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use futures::FutureExt;
-use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::{api::core::v1::ObjectReference, apimachinery::pkg::apis::meta::v1::Condition};
 use kube::{Api, Client, Config};
 use tokio::sync::watch;
 
@@ -21,12 +21,12 @@ use crate::{
         lease::{LeaseFence, elector},
         write::{WriteError, Writer},
     },
-    model::{Cell, Digest, Timestamp},
+    model::{Cell, Digest, ShareKey, Timestamp},
     plan::receipt::Receipt,
     telemetry::{
         admin::Admin,
         health::Health,
-        metrics::{KubeKind, KubeOutcome, Metrics, PassOutcome, Undeclared},
+        metrics::{KubeKind, KubeOutcome, Metrics, PassOutcome, Readiness, Undeclared},
     },
 };
 
@@ -61,15 +61,21 @@ pub async fn run(args: ControllerArgs) -> Result<ExitCode, Failure> {
     let electing = tokio::spawn(elector.run(work_ended.map(drop)));
 
     let terms = Terms { args, client, clock, lease, metrics, health, pod };
-    let working = terms.run(stopped(stopping));
+    let working = terms.run(stopping);
     let signal = async {
         signalled().await;
         tracing::info!("told to end; calls that are on their way may finish");
         let _ = stop.send(true);
     };
-    futures::join!(working, signal);
-    let _ = ended.send(());
-    let _ = electing.await;
+    let (finished, ()) = futures::join!(working, signal);
+    if finished {
+        // The lease is given up only when no call of ours is on its way: the next leader then need not wait.
+        let _ = ended.send(());
+        let _ = electing.await;
+    } else {
+        tracing::warn!("work did not end in time; the lease is left to run out");
+        electing.abort();
+    }
     let _ = serving.await;
     beating.abort();
     Ok(ExitCode::SUCCESS)
@@ -111,56 +117,53 @@ struct Terms {
 
 impl Terms {
     /// One term of leadership after the other. What a term knew is dropped with it.
-    async fn run(&self, stop: impl Future<Output = ()>) {
+    /// Says, when told to stop, whether all work has ended.
+    async fn run(&self, stopping: watch::Receiver<bool>) -> bool {
+        let stop = stopped(stopping.clone());
         tokio::pin!(stop);
         loop {
             tokio::select! {
                 biased;
-                () = &mut stop => return,
+                () = &mut stop => return true,
                 epoch = self.lease.held() => tracing::info!(epoch, "this controller leads"),
             }
-            let term = self.term().await;
+            let term = self.term(stopping.clone()).await;
+            let running = run_controllers(term);
+            tokio::pin!(running);
             tokio::select! {
                 biased;
-                () = &mut stop => {
-                    tracing::info!(drain = ?DRAIN, "no new work is begun");
-                    return;
-                }
+                () = &mut stop => return tokio::time::timeout(DRAIN, running).await.is_ok(),
                 () = self.lease.lost() => tracing::warn!("leadership is lost; all work is dropped"),
-                () = run_controllers(term) => tracing::error!("the controllers ended; they are started anew"),
+                () = &mut running => tracing::error!("the controllers ended; they are started anew"),
             }
             self.metrics.stands_by();
         }
     }
 
-    async fn term(&self) -> Term {
+    async fn term(&self, stopping: watch::Receiver<bool>) -> Term {
         let fence: Arc<dyn crate::aws::fence::Fence> = Arc::new(self.lease.clone());
-        let events = Events::new(
-            self.client.clone(),
-            &self.pod,
-            self.clock.clone(),
-            Arc::clone(&fence),
-            self.metrics.clone(),
-        );
+        let metrics = self.metrics.clone();
+        let told = move |kind: &str, result: &Result<(), WriteError>| tell_write(&metrics, kind, result);
+        let writer = Writer::new(self.client.clone(), Arc::clone(&fence)).observed_by(Arc::new(told));
+        let events = Events::new(writer.clone(), &self.pod, self.clock.clone());
         let synced = self.health.needs("the first listing of every kind");
         let settings = session::Settings {
             base: session::default_config(&self.clock).await,
             clock: self.clock.clone(),
-            fence: Arc::clone(&fence),
+            fence,
             observer: Arc::new(self.metrics.clone()),
             rates: self.args.rates.into(),
             session_name: session::session_name(&self.installation().await, &self.pod),
         };
-        let metrics = self.metrics.clone();
-        let told = move |kind: &str, result: &Result<(), WriteError>| tell_write(&metrics, kind, result);
         Term {
-            writer: Writer::new(self.client.clone(), fence).observed_by(Arc::new(told)),
+            writer,
             client: self.client.clone(),
             lease: Some(self.lease.clone()),
             sessions: session::Sessions::new(settings),
             clock: self.clock.clone(),
             telemetry: Arc::new(Told { metrics: self.metrics.clone(), events }),
             synced: Box::new(move || synced.met()),
+            stopping,
         }
     }
 
@@ -222,6 +225,14 @@ impl Telemetry for Told {
 
     fn forget(&self, cell: &Cell) {
         self.metrics.forget_cell(cell);
+    }
+
+    fn share(&self, share: &ShareKey, conditions: &[Condition], deleting: bool) {
+        self.metrics.share(share, Readiness::of(conditions, deleting));
+    }
+
+    fn forget_share(&self, share: &ShareKey) {
+        self.metrics.forget_share(share);
     }
 
     fn event(&self, about: ObjectReference, weight: Weight, reason: Reason, note: String) {

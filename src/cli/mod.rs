@@ -8,6 +8,7 @@ use std::{
 pub mod controller;
 pub mod crds;
 pub mod iam;
+pub mod plan;
 
 /// What a command may fail with: printed by the binary, with all its sources.
 pub type Failure = Box<dyn Error + Send + Sync>;

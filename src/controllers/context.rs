@@ -215,15 +215,10 @@ impl Context {
         self.forget_governance();
     }
 
-    /// Forgets the organizations that are no longer declared; says whether there were any.
-    pub fn forget_organizations_that_are_gone(&self) -> bool {
-        let mut known = self.organizations.write().unwrap_or_else(PoisonError::into_inner);
-        let before = known.len();
-        known.retain(|name, _| self.stores.organizations.get(None, name).is_some());
-        let gone = known.len() < before;
-        drop(known);
+    /// Forgets an organization that is no longer declared.
+    pub fn forget_organization(&self, name: &str) {
+        self.organizations.write().unwrap_or_else(PoisonError::into_inner).remove(name);
         self.forget_governance();
-        gone
     }
 
     /// An organization was read, or could not be.
@@ -267,6 +262,19 @@ impl Context {
         let governance = Arc::new(Governance { governors: govern(&selections), selections });
         *locked(&self.governance) = Some(Arc::clone(&governance));
         governance
+    }
+
+    /// Who governs a cell. While a set cannot decide what it selects, or cannot be read, the cells that it governed
+    /// last stay with it.
+    pub fn governor(&self, cell: &Cell, last: Option<&str>) -> Option<Governor> {
+        let governance = self.governance();
+        if let Some(governor) = governance.governors.get(cell) {
+            return Some(governor.clone());
+        }
+        let last = last?;
+        let undecided = governance.selections.get(last).is_some_and(|selection| !selection.decided);
+        let unreadable = self.stores.sets.get(None, last).is_some_and(|set| set.0.is_err());
+        (undecided || unreadable).then(|| Governor::Set(last.to_owned()))
     }
 
     /// What is remembered of a cell.

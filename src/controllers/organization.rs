@@ -18,7 +18,7 @@ use crate::{
     },
     aws::{
         errors::AwsError,
-        session::{OrganizationClients, SessionError},
+        session::{OrganizationClients, SessionError, Sessions},
     },
     kube::{watched::Guarded, write::WriteError},
     mechanism::ram::failure,
@@ -83,20 +83,37 @@ pub fn wake_all(context: &Arc<Context>) {
     context.stores.regions.all().iter().for_each(|region| context.triggers.region(&region.name_any()));
 }
 
-type Failed = (Refusal, Option<Duration>);
+/// Why an organization could not be read, and when to try again, where AWS's answer says so.
+pub type Failed = (Refusal, Option<Duration>);
 
-/// A tree, and what else is to be said of the organization.
+/// A tree, and what else is to be said of the organization; sharing is turned on if that is asked for.
 async fn read(
     context: &Arc<Context>,
     organization: &Organization,
 ) -> Result<(OrganizationState, Option<Refusal>), Failed> {
-    let access = organization.spec.access.as_ref();
-    let clients = context
-        .sessions
-        .organization(access.map(|a| a.role_arn.as_str()), access.and_then(|a| a.external_id.as_deref()))
-        .await
-        .map_err(|error| unreachable(&error))?;
-    let at = context.now();
+    let (mut state, mut problem) = observe(&context.sessions, organization, context.now()).await?;
+    if wants_sharing(organization, &state) {
+        match enable(context, organization).await {
+            Ok(enabled) => state.sharing = Some(enabled),
+            Err((refusal, _)) => (state.sharing, problem) = (None, Some(refusal)),
+        }
+    }
+    Ok((state, problem))
+}
+
+/// Whether sharing is off and asked for.
+pub fn wants_sharing(organization: &Organization, state: &OrganizationState) -> bool {
+    state.sharing == Some(false) && organization.spec.ram_sharing == RamSharing::Enable
+}
+
+/// Reads the tree and whether RAM may share with the organization; what keeps the latter from being told stands beside
+/// it. The state's `refresh` is left to the caller.
+pub async fn observe(
+    sessions: &Sessions,
+    organization: &Organization,
+    at: Timestamp,
+) -> Result<(OrganizationState, Option<Refusal>), Failed> {
+    let clients = reach(sessions, organization).await?;
     let identity = load::identity(&clients).await.map_err(|error| failed(&error))?;
     if identity.id != organization.spec.id {
         let message = format!(
@@ -106,7 +123,7 @@ async fn read(
         return Err((Refusal::new(Reason::OrganizationMismatch, message), Some(Duration::from_secs(300))));
     }
     let tree = load::tree(&clients, &identity).await.map_err(|error| failed(&error))?;
-    let (sharing, problem) = match sharing(context, organization, &clients, &identity).await {
+    let (sharing, problem) = match load::ram_sharing(&clients, &identity).await {
         Ok(sharing) => (sharing, None),
         Err(error) => (None, Some(failed(&error).0)),
     };
@@ -114,21 +131,20 @@ async fn read(
     Ok((state, problem))
 }
 
-/// Whether RAM may share with the organization; turned on if that is asked for and this is the management account.
-async fn sharing(
-    context: &Arc<Context>,
-    organization: &Organization,
-    clients: &OrganizationClients,
-    identity: &load::Identity,
-) -> Result<Option<bool>, AwsError> {
-    let sharing = load::ram_sharing(clients, identity).await?;
-    if sharing == Some(false) && organization.spec.ram_sharing == RamSharing::Enable {
-        let request = clients.ram.enable_sharing_with_aws_organization();
-        let answer =
-            clients.calls.write("EnableSharingWithAwsOrganization", &context.fence(), request.send()).await?;
-        return Ok(Some(answer.return_value.unwrap_or_default()));
-    }
-    Ok(sharing)
+async fn reach(sessions: &Sessions, organization: &Organization) -> Result<Arc<OrganizationClients>, Failed> {
+    let access = organization.spec.access.as_ref();
+    let external_id = access.and_then(|a| a.external_id.as_deref());
+    let clients = sessions.organization(access.map(|a| a.role_arn.as_str()), external_id).await;
+    clients.map_err(|error| unreachable(&error))
+}
+
+/// Turns sharing on: AWS takes this from the management account alone.
+async fn enable(context: &Arc<Context>, organization: &Organization) -> Result<bool, Failed> {
+    let clients = reach(&context.sessions, organization).await?;
+    let request = clients.ram.enable_sharing_with_aws_organization();
+    let answer =
+        clients.calls.write("EnableSharingWithAwsOrganization", &context.fence(), request.send()).await;
+    Ok(answer.map_err(|error| failed(&error))?.return_value.unwrap_or_default())
 }
 
 fn failed(error: &AwsError) -> Failed {

@@ -7,7 +7,7 @@ use k8s_openapi::serde::de::DeserializeOwned;
 use kube::{
     Client, Resource, ResourceExt,
     runtime::{
-        Controller, WatchStreamExt,
+        Controller,
         controller::{Action, Config},
         reflector::{ObjectRef, Store},
         watcher,
@@ -32,6 +32,7 @@ use crate::{
     model::ShareKey,
     plan::resolve::key_of,
 };
+use tokio::sync::watch;
 
 /// What one term of leadership is run with.
 pub struct Term {
@@ -49,22 +50,13 @@ pub struct Term {
     pub telemetry: Arc<dyn Telemetry>,
     /// Told once the stores are whole.
     pub synced: Box<dyn Fn() + Send + Sync>,
+    /// Becomes true when no new work is to be begun: running passes finish, and then [`run`] returns.
+    pub stopping: watch::Receiver<bool>,
 }
 
 type Items<K> = futures::stream::BoxStream<'static, Result<Guarded<K>, watcher::Error>>;
-type Events<K> = futures::stream::BoxStream<'static, Result<watcher::Event<Guarded<K>>, watcher::Error>>;
 
-/// What a watch says of its objects.
-enum Sight<'a, K: Resource> {
-    /// It is there.
-    There(&'a Guarded<K>),
-    /// It is gone.
-    Gone(&'a Guarded<K>),
-    /// A listing is whole: whatever else was there before is gone.
-    Whole,
-}
-
-/// Runs all controllers until dropped. Nothing is decided before every store is whole.
+/// Runs all controllers until dropped or told to stop. Nothing is decided before every store is whole.
 pub async fn run(term: Term) {
     let client = term.client.clone();
     let (installations, installation_items) = Watched::<Installation>::watch(&client);
@@ -94,7 +86,7 @@ pub async fn run(term: Term) {
         policies: policy_items.boxed(),
         shares: share_items.boxed(),
     };
-    let undeclared = drain(wakes_cells_of_records(undeclared_items.boxed(), triggers.clone()));
+    let undeclared = drain(wakes_cells_of_records(undeclared_items.boxed(), &context));
     let ready = stores.clone();
     let synced = term.synced;
     let announce = async move {
@@ -102,17 +94,19 @@ pub async fn run(term: Term) {
             synced();
         }
     };
-    let controllers = controllers(&context, items, woken, &triggers);
-    futures::join!(join_all(controllers), undeclared, announce);
+    let controllers = join_all(controllers(&context, items, woken, &triggers, &term.stopping));
+    let feeding = futures::future::join(undeclared, announce);
+    futures::future::select(controllers, std::pin::pin!(feeding.then(|_| futures::future::pending::<()>())))
+        .await;
 }
 
 struct Sources {
-    installations: Events<Installation>,
-    organizations: Events<Organization>,
-    sets: Events<AccountSet>,
-    regions: Events<AccountRegion>,
-    policies: Events<SharingPolicy>,
-    shares: Events<Share>,
+    installations: Items<Installation>,
+    organizations: Items<Organization>,
+    sets: Items<AccountSet>,
+    regions: Items<AccountRegion>,
+    policies: Items<SharingPolicy>,
+    shares: Items<Share>,
 }
 
 fn controllers(
@@ -120,6 +114,7 @@ fn controllers(
     items: Sources,
     woken: Woken,
     triggers: &Triggers,
+    stopping: &watch::Receiver<bool>,
 ) -> Vec<futures::future::BoxFuture<'static, ()>> {
     let stores = &context.stores;
     let woken_shares =
@@ -127,17 +122,21 @@ fn controllers(
     vec![
         one(
             stores.installations.store(),
-            wakes_all_cells(items.installations, context),
-            futures::stream::pending(),
+            wakes_all_cells(items.installations, context, |context, name| {
+                context.stores.installations.get(None, name).is_some()
+            }),
+            gathered(woken.installations).map(by_name),
             installation::reconcile,
             context,
+            stopping,
         ),
         one(
             stores.organizations.store(),
             forgets_organizations(items.organizations, context),
-            gathered(woken.organizations).map(by_name),
+            futures::stream::pending(),
             organization::reconcile,
             context,
+            stopping,
         ),
         one(
             stores.sets.store(),
@@ -145,13 +144,17 @@ fn controllers(
             gathered(woken.sets).map(by_name),
             account_set::reconcile,
             context,
+            stopping,
         ),
         one(
             stores.policies.store(),
-            wakes_all_cells(items.policies, context),
+            wakes_all_cells(items.policies, context, |context, name| {
+                context.stores.policies.get(None, name).is_some()
+            }),
             gathered(woken.policies).map(by_name),
             sharing_policy::reconcile,
             context,
+            stopping,
         ),
         one(
             stores.shares.store(),
@@ -159,6 +162,7 @@ fn controllers(
             woken_shares,
             share::reconcile,
             context,
+            stopping,
         ),
         one(
             stores.regions.store(),
@@ -166,18 +170,20 @@ fn controllers(
             gathered(woken.regions).map(by_name),
             account_region::reconcile,
             context,
+            stopping,
         ),
     ]
 }
 
-/// One controller: its own stream and what others wake it with. Reconciles wait until every store is whole, and those that
-/// rest on organizations until each was tried to be read: a start is no reason to say that nothing is known.
+/// One controller: its own stream and what others wake it with. Reconciles wait until every store is whole, and those
+/// that rest on organizations until each was tried to be read: a start is no reason to say that nothing is known.
 fn one<K, F>(
     store: Store<Guarded<K>>,
     items: Items<K>,
     woken: impl Stream<Item = ObjectRef<Guarded<K>>> + Send + 'static,
     reconcile: impl Fn(Arc<Guarded<K>>, Arc<Context>) -> F + Send + Sync + Clone + 'static,
     context: &Arc<Context>,
+    stopping: &watch::Receiver<bool>,
 ) -> futures::future::BoxFuture<'static, ()>
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
@@ -195,10 +201,17 @@ where
             reconcile(object, context).await
         }
     };
-    let controller = Controller::for_stream(without_own_writes(items), store)
-        .reconcile_on(woken)
-        .with_config(Config::default());
+    let controller =
+        Controller::for_stream(essential(items), store).reconcile_on(woken).with_config(Config::default());
+    let mut stopping = stopping.clone();
+    let stop = async move {
+        // A sender that is gone means that nobody will ever ask to stop.
+        if stopping.wait_for(|stop| *stop).await.is_err() {
+            futures::future::pending::<()>().await;
+        }
+    };
     controller
+        .graceful_shutdown_on(stop)
         .run(gated, again, Arc::clone(context))
         .for_each(|result| async move {
             // An object that is gone by the time it is woken is no error.
@@ -211,27 +224,25 @@ where
         .boxed()
 }
 
-/// An object's status is ours to write: it wakes nobody, or each report would be the next pass. What another controller's
-/// status means to a kind comes by its triggers.
-fn without_own_writes<K>(items: Items<K>) -> Items<K>
-where
-    K: Resource<DynamicType = ()> + Send + 'static,
-{
-    let seen = std::sync::Mutex::default();
-    items
-        .filter(move |item| {
-            futures::future::ready(item.as_ref().map_or(true, |object| is_new(&seen, object)))
-        })
-        .boxed()
+/// Without the events of our own status writes: each would wake what wrote it once more.
+fn essential<K: Resource<DynamicType = ()> + Send + 'static>(items: Items<K>) -> Items<K> {
+    let seen = Seen::default();
+    let news = move |item: &Result<Guarded<K>, watcher::Error>| {
+        let new = item.as_ref().map_or(true, |object| is_new(&seen, object));
+        std::future::ready(new)
+    };
+    items.filter(news).boxed()
 }
+
+/// What was last seen of each object, by namespace and name.
+type Seen = std::sync::Mutex<std::collections::BTreeMap<(Option<String>, Option<String>), String>>;
 
 /// A write that failed is tried again soon; one that the fence kept back when we lead again.
 fn again<K: Resource<DynamicType = ()>>(
-    object: Arc<Guarded<K>>,
+    _object: Arc<Guarded<K>>,
     error: &WriteError,
     _context: Arc<Context>,
 ) -> Action {
-    let _ = object;
     match error {
         WriteError::Refused { .. } => Action::requeue(Duration::from_secs(2)),
         WriteError::Apiserver { .. } if error.is_gone() => Action::requeue(Duration::from_millis(500)),
@@ -243,114 +254,101 @@ async fn drain<K>(items: Items<K>) {
     items.for_each(|_| async {}).await;
 }
 
-fn touched<K: Resource<DynamicType = ()> + Clone + Send + 'static>(
-    events: Events<K>,
-    see: impl Fn(Sight<'_, K>) + Send + 'static,
+fn touched<K: Resource<DynamicType = ()> + Send + 'static>(
+    items: Items<K>,
+    wake: impl Fn(&Guarded<K>) + Send + 'static,
 ) -> Items<K> {
-    let inspected = events.inspect(move |event| match event {
-        Ok(watcher::Event::Apply(object) | watcher::Event::InitApply(object)) => see(Sight::There(object)),
-        Ok(watcher::Event::Delete(object)) => see(Sight::Gone(object)),
-        Ok(watcher::Event::InitDone) => see(Sight::Whole),
-        Ok(watcher::Event::Init) => {}
+    let inspected = items.inspect(move |item| match item {
+        Ok(object) => wake(object),
         Err(error) => tracing::warn!(kind = %K::kind(&()), error = chain_of(error), "a watch was interrupted and goes on"),
     });
-    inspected.touched_objects().boxed()
+    inspected.boxed()
 }
 
 /// A policy or the Installation concerns every cell: each plans again on what it holds. Own status writes do not count.
-fn wakes_all_cells<K>(events: Events<K>, context: &Arc<Context>) -> Items<K>
+fn wakes_all_cells<K>(
+    items: Items<K>,
+    context: &Arc<Context>,
+    is_there: impl Fn(&Context, &str) -> bool + Send + 'static,
+) -> Items<K>
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
 {
     let context = Arc::clone(context);
-    let seen = std::sync::Mutex::default();
-    touched(events, move |sight| {
-        let news = match sight {
-            Sight::There(object) => is_new(&seen, object),
-            Sight::Gone(_) | Sight::Whole => true,
-        };
-        if news {
-            wake_all_cells(&context);
+    let seen = Seen::default();
+    touched(items, move |object| {
+        // Always noted, so that one that is made anew is new.
+        let news = is_new(&seen, object);
+        if news || !is_there(&context, &object.name_any()) {
+            context
+                .stores
+                .regions
+                .all()
+                .iter()
+                .for_each(|region| context.triggers.region(&region.name_any()));
         }
     })
 }
 
-fn wake_all_cells(context: &Arc<Context>) {
-    context.stores.regions.all().iter().for_each(|region| context.triggers.region(&region.name_any()));
-}
-
-/// Whether the object's spec or life changed since it was last seen.
-fn is_new<K: Resource>(
-    seen: &std::sync::Mutex<std::collections::BTreeMap<String, String>>,
-    object: &Guarded<K>,
-) -> bool {
+/// Whether the object's spec, annotations or life changed since it was last seen.
+fn is_new<K: Resource>(seen: &Seen, object: &Guarded<K>) -> bool {
     let meta = object.meta();
-    let essence = format!(
-        "{:?} {:?} {:?} {:?} {:?}",
-        meta.uid,
-        meta.generation,
-        meta.deletion_timestamp.is_some(),
-        meta.annotations,
-        meta.finalizers
-    );
-    let name = format!(
-        "{}/{}",
-        meta.namespace.as_deref().unwrap_or_default(),
-        meta.name.as_deref().unwrap_or_default()
-    );
+    let deleting = meta.deletion_timestamp.is_some();
+    let essence = format!("{:?} {:?} {deleting} {:?}", meta.uid, meta.generation, meta.annotations);
+    let name = (meta.namespace.clone(), meta.name.clone());
     super::context::locked(seen).insert(name, essence.clone()) != Some(essence)
 }
 
-fn forgets_organizations(events: Events<Organization>, context: &Arc<Context>) -> Items<Organization> {
+fn forgets_organizations(items: Items<Organization>, context: &Arc<Context>) -> Items<Organization> {
     let context = Arc::clone(context);
-    touched(events, move |sight| {
-        if !matches!(sight, Sight::There(_)) && context.forget_organizations_that_are_gone() {
+    touched(items, move |object| {
+        let name = object.name_any();
+        if context.stores.organizations.get(None, &name).is_none() {
+            context.forget_organization(&name);
             organization::wake_all(&context);
         }
     })
 }
 
 /// A set changes what others select too: exclusions and conflicts.
-fn wakes_set_neighbours(events: Events<AccountSet>, context: &Arc<Context>) -> Items<AccountSet> {
+fn wakes_set_neighbours(items: Items<AccountSet>, context: &Arc<Context>) -> Items<AccountSet> {
     let context = Arc::clone(context);
-    let seen = std::sync::Mutex::default();
-    touched(events, move |sight| {
-        let news = match sight {
-            Sight::There(object) => is_new(&seen, object),
-            Sight::Gone(_) | Sight::Whole => true,
-        };
-        if news {
+    let seen = Seen::default();
+    touched(items, move |object| {
+        let gone = context.stores.sets.get(None, &object.name_any()).is_none();
+        if is_new(&seen, object) || gone {
             context.forget_governance();
             context.stores.sets.all().iter().for_each(|set| context.triggers.set(&set.name_any()));
-            wake_all_cells(&context);
+            context
+                .stores
+                .regions
+                .all()
+                .iter()
+                .for_each(|region| context.triggers.region(&region.name_any()));
             let shares = context.stores.shares.all();
             readable(&shares).for_each(|share| context.triggers.share(&key_of(share)));
         }
     })
 }
 
-/// A Share wakes the cells that it may belong to, when it changed in anything that a plan rests on, and the policies that
-/// count it.
-fn wakes_cells_of_shares(events: Events<Share>, context: &Arc<Context>) -> Items<Share> {
+/// A Share wakes the cells that it may belong to, when it changed in anything that a plan rests on.
+fn wakes_cells_of_shares(items: Items<Share>, context: &Arc<Context>) -> Items<Share> {
     let context = Arc::clone(context);
-    touched(events, move |sight| {
-        let (object, gone) = match sight {
-            Sight::There(object) => (object, false),
-            Sight::Gone(object) => (object, true),
-            Sight::Whole => return wake_all_cells(&context),
-        };
+    touched(items, move |object| {
+        let namespace = object.namespace().unwrap_or_default();
+        let gone = context.stores.shares.get(Some(&namespace), &object.name_any()).is_none();
         if context.index(object, gone) {
             wake_cells_of(&context, object);
-            wake_policies_of(&context, object);
+            wake_policies_for(&context, &namespace);
         }
     })
 }
 
-fn wake_policies_of(context: &Arc<Context>, share: &Guarded<Share>) {
-    let Some(namespace) = share.namespace() else { return };
+/// A policy shows how many Shares its namespaces have.
+fn wake_policies_for(context: &Arc<Context>, namespace: &str) {
     let policies = context.stores.policies.all();
-    let concerned = readable(&policies).filter(|policy| policy.spec.namespaces.contains(&namespace));
-    concerned.for_each(|policy| context.triggers.policy(&policy.name_any()));
+    let of = readable(&policies).filter(|policy| policy.spec.namespaces.iter().any(|n| n == namespace));
+    of.for_each(|policy| context.triggers.policy(&policy.name_any()));
 }
 
 fn wake_cells_of(context: &Arc<Context>, share: &Guarded<Share>) {
@@ -383,35 +381,29 @@ fn named(context: &Arc<Context>, region: &AccountRegion, share: &Share) -> bool 
 }
 
 /// A set shows the counts of its cells: that which governs a cell now, and that which did before.
-fn wakes_sets_of_regions(events: Events<AccountRegion>, triggers: Triggers) -> Items<AccountRegion> {
+fn wakes_sets_of_regions(items: Items<AccountRegion>, triggers: Triggers) -> Items<AccountRegion> {
     let last = std::sync::Mutex::new(std::collections::BTreeMap::new());
-    touched(events, move |sight| {
-        let (object, now) = match sight {
-            Sight::There(object) => {
-                let region = object.0.as_ref().ok();
-                (object, region.and_then(|region| region.status.as_ref()?.account_set.clone()))
-            }
-            Sight::Gone(object) => (object, None),
-            Sight::Whole => return,
-        };
+    touched(items, move |object| {
+        let now = object.0.as_ref().ok().and_then(|region| region.status.as_ref()?.account_set.clone());
         let before = super::context::locked(&last).insert(object.name_any(), now.clone()).flatten();
         for set in before.iter().chain(now.iter().filter(|set| before.as_ref() != Some(*set))) {
             triggers.set(set);
         }
+        triggers.installation();
     })
 }
 
 /// A record that somebody deleted is made again, if there is still something to record.
-fn wakes_cells_of_records(events: Events<UndeclaredShare>, triggers: Triggers) -> Items<UndeclaredShare> {
-    let seen = std::sync::Mutex::default();
-    touched(events, move |sight| {
-        let (object, news) = match sight {
-            Sight::There(object) => (object, is_new(&seen, object)),
-            Sight::Gone(object) => (object, true),
-            Sight::Whole => return,
-        };
-        if news && let Some((cell, _)) = object.name_any().rsplit_once('.') {
-            triggers.region(cell);
+fn wakes_cells_of_records(items: Items<UndeclaredShare>, context: &Arc<Context>) -> Items<UndeclaredShare> {
+    let context = Arc::clone(context);
+    let seen = Seen::default();
+    touched(items, move |object| {
+        let name = object.name_any();
+        let news = is_new(&seen, object);
+        if (news || context.stores.undeclared.get(None, &name).is_none())
+            && let Some((cell, _)) = name.rsplit_once('.')
+        {
+            context.triggers.region(cell);
         }
     })
 }

@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use kube::{Resource, ResourceExt, runtime::controller::Action};
 
 use super::{
-    account_region::{gather::belongs, report::changed},
-    context::{Context, FINALIZER, account_pin},
+    account_region::{records, report::changed},
+    context::{Context, FINALIZER, OrganizationView, account_pin, cell_of},
     telemetry::Weight,
 };
 use crate::{
@@ -40,7 +40,14 @@ pub async fn reconcile(share: Arc<Guarded<Share>>, context: Arc<Context>) -> Res
         context.writer.add_finalizer(share, FINALIZER).await?;
     }
     let Err(refusal) = governed(&context, share) else { return Ok(Action::await_change()) };
-    if going && !holds(share) {
+    if records::is_abandoned(share) {
+        let region = share.status.as_ref().and_then(|status| status.account_region.as_ref());
+        let region = region.and_then(|name| context.stores.regions.get(None, name));
+        if let Some(cell) = region.as_ref().and_then(|region| cell_of(region.0.as_ref().ok()?)) {
+            records::abandon(&context, &cell, share).await?;
+        }
+    }
+    if going && (!holds(share) || records::is_abandoned(share)) {
         context.writer.remove_finalizer(share, FINALIZER).await?;
         return Ok(Action::await_change());
     }
@@ -55,26 +62,40 @@ pub async fn reconcile(share: Arc<Guarded<Share>>, context: Arc<Context>) -> Res
 
 /// Whether a cell governs the Share, and its own controller reports it; else why not.
 fn governed(context: &Arc<Context>, share: &Share) -> Result<(), Refusal> {
+    let organizations = context.stores.organizations.all();
+    let views = organizations.iter().map(|organization| context.organization(Some(&organization.name_any())));
+    let cell = cell(share, views)?;
+    let region = context.stores.regions.get(None, &cell.to_string());
+    let last = region.as_ref().and_then(|r| r.0.as_ref().ok()?.status.as_ref()?.account_set.as_deref());
+    not_governed(&cell, context.governor(&cell, last).as_ref()).map_or(Ok(()), Err)
+}
+
+/// The cell that a Share names.
+pub fn cell(
+    share: &Share,
+    organizations: impl IntoIterator<Item = OrganizationView>,
+) -> Result<Cell, Refusal> {
     let region: Region = share.spec.region.parse().map_err(|_| {
         Refusal::new(
             Reason::NotGoverned,
             format!("{:?} is not a region; correct `region`", share.spec.region),
         )
     })?;
-    let cell = Cell { account: account(context, share)?, region };
-    let governance = context.governance();
-    match governance.governors.get(&cell) {
-        Some(Governor::Set(_)) => Ok(()),
-        Some(Governor::Conflict(sets)) => Err(Refusal::new(
+    Ok(Cell { account: account(share, organizations)?, region })
+}
+
+/// Why nobody acts in a cell, if nobody does.
+pub fn not_governed(cell: &Cell, governor: Option<&Governor>) -> Option<Refusal> {
+    match governor {
+        Some(Governor::Set(_)) => None,
+        Some(Governor::Conflict(sets)) => Some(Refusal::new(
             Reason::Conflict,
             format!(
                 "the AccountSets {} all select {cell}, so none acts; ask the platform team",
                 sets.join(", ")
             ),
         )),
-        // A set that cannot decide now keeps its cells.
-        None if kept(context, share, &cell) => Ok(()),
-        None => Err(Refusal::new(
+        None => Some(Refusal::new(
             Reason::NotGoverned,
             format!(
                 "no AccountSet governs account {} in {}; ask the platform team to add it to one",
@@ -84,26 +105,11 @@ fn governed(context: &Arc<Context>, share: &Share) -> Result<(), Refusal> {
     }
 }
 
-fn kept(context: &Arc<Context>, share: &Share, cell: &Cell) -> bool {
-    let region = context.stores.regions.get(None, &cell.to_string());
-    let status = region.as_ref().and_then(|region| region.0.as_ref().ok()?.status.clone());
-    let Some(set) = status.and_then(|status| status.account_set) else { return false };
-    let governance = context.governance();
-    let undecided = governance.selections.get(&set).is_some_and(|selection| !selection.decided);
-    let unreadable = context.stores.sets.get(None, &set).is_some_and(|set| set.0.is_err());
-    let view = context.organization(
-        context
-            .stores
-            .sets
-            .get(None, &set)
-            .and_then(|s| s.0.as_ref().ok()?.spec.organization.clone())
-            .as_deref(),
-    );
-    (undecided || unreadable) && (unreadable || belongs(share, cell, &view))
-}
-
 /// The account that a Share names: its digits, the id that its name is pinned to, or what any tree says.
-fn account(context: &Arc<Context>, share: &Share) -> Result<AccountId, Refusal> {
+fn account(
+    share: &Share,
+    organizations: impl IntoIterator<Item = OrganizationView>,
+) -> Result<AccountId, Refusal> {
     let declared = &share.spec.account;
     if let Ok(id) = declared.parse() {
         return Ok(id);
@@ -117,8 +123,7 @@ fn account(context: &Arc<Context>, share: &Share) -> Result<AccountId, Refusal> 
             "no organization that was read has an account {declared:?}; correct `account`, or use the 12 digits"
         ),
     );
-    for organization in context.stores.organizations.all() {
-        let view = context.organization(Some(&organization.name_any()));
+    for view in organizations {
         match view.as_names().tree().map(|tree| tree.account(declared)) {
             Some(Ok(id)) => return Ok(id),
             Some(Err(NameProblem::Ambiguous(ids))) => {

@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::{api::core::v1::ObjectReference, apimachinery::pkg::apis::meta::v1::Condition};
 
-use crate::{api::Reason, model::Cell, model::Timestamp, plan::receipt::Receipt};
+use crate::{
+    api::Reason,
+    model::{Cell, ShareKey, Timestamp},
+    plan::receipt::Receipt,
+};
 
 /// How weighty an event is to whoever reads it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +63,10 @@ pub trait Telemetry: Send + Sync {
     fn figures(&self, cell: &Cell, figures: &CellFigures);
     /// A cell is no more.
     fn forget(&self, cell: &Cell);
+    /// What a Share's status says.
+    fn share(&self, _share: &ShareKey, _conditions: &[Condition], _deleting: bool) {}
+    /// A Share is gone.
+    fn forget_share(&self, _share: &ShareKey) {}
     /// Something that people should see happened to an object.
     fn event(&self, about: ObjectReference, weight: Weight, reason: Reason, note: String);
 }

@@ -24,7 +24,7 @@ pub struct Triggers {
     sets: UnboundedSender<String>,
     shares: UnboundedSender<ShareKey>,
     policies: UnboundedSender<String>,
-    organizations: UnboundedSender<String>,
+    installations: UnboundedSender<String>,
 }
 
 /// The receiving ends.
@@ -35,7 +35,7 @@ pub struct Woken {
     pub sets: UnboundedReceiver<String>,
     pub shares: UnboundedReceiver<ShareKey>,
     pub policies: UnboundedReceiver<String>,
-    pub organizations: UnboundedReceiver<String>,
+    pub installations: UnboundedReceiver<String>,
 }
 
 /// Both ends.
@@ -44,14 +44,14 @@ pub fn triggers() -> (Triggers, Woken) {
     let (sets, woken_sets) = unbounded();
     let (shares, woken_shares) = unbounded();
     let (policies, woken_policies) = unbounded();
-    let (organizations, woken_organizations) = unbounded();
-    let triggers = Triggers { regions, sets, shares, policies, organizations };
+    let (installations, woken_installations) = unbounded();
+    let triggers = Triggers { regions, sets, shares, policies, installations };
     let woken = Woken {
         regions: woken_regions,
         sets: woken_sets,
         shares: woken_shares,
         policies: woken_policies,
-        organizations: woken_organizations,
+        installations: woken_installations,
     };
     (triggers, woken)
 }
@@ -83,9 +83,9 @@ impl Triggers {
         let _ = self.policies.unbounded_send(name.to_owned());
     }
 
-    /// Wakes an organization.
-    pub fn organization(&self, name: &str) {
-        let _ = self.organizations.unbounded_send(name.to_owned());
+    /// Wakes the installation, which shows what all cells come to.
+    pub fn installation(&self) {
+        let _ = self.installations.unbounded_send(crate::api::INSTALLATION.to_owned());
     }
 }
 
@@ -104,6 +104,7 @@ pub fn gathered<T: Ord + Send + 'static>(woken: UnboundedReceiver<T>) -> impl St
 }
 
 /// A reference to a cluster-scoped object.
+#[expect(clippy::needless_pass_by_value, reason = "it maps a stream of names")]
 pub fn by_name<K>(name: String) -> ObjectRef<K>
 where
     K: Lookup + Resource<DynamicType = ()>,

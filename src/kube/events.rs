@@ -3,22 +3,19 @@
 //!
 //! Our own few lines instead of kube's `Recorder`, which takes the wall clock by itself and does not cut long notes.
 
-use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, error::Error, fmt, sync::Arc, time::Duration};
 
 use k8s_openapi::{
     api::{core::v1::ObjectReference, events::v1 as k8s},
     apimachinery::pkg::apis::meta::v1::MicroTime,
 };
-use kube::{
-    Api, Client,
-    api::{ObjectMeta, PostParams},
-};
+use kube::api::ObjectMeta;
 use tokio::{sync::Mutex, time::Instant};
 
+use super::write::Writer;
 use crate::{
-    aws::{clock::Clock, fence::Fence},
+    aws::clock::Clock,
     model::{Digest, Timestamp},
-    telemetry::metrics::{KubeKind, KubeOutcome, Metrics},
 };
 
 /// Who reports.
@@ -73,43 +70,28 @@ pub struct Event {
 /// Publishes events.
 #[derive(Clone)]
 pub struct Events {
-    client: Client,
+    writer: Writer,
     instance: String,
     clock: Clock,
-    fence: Arc<dyn Fence>,
-    metrics: Metrics,
     told: Arc<Mutex<Told>>,
 }
 
 impl Events {
     /// Events of this replica (its pod's name, as a rule), published while the fence is open.
-    pub fn new(
-        client: Client,
-        instance: &str,
-        clock: Clock,
-        fence: Arc<dyn Fence>,
-        metrics: Metrics,
-    ) -> Self {
+    pub fn new(writer: Writer, instance: &str, clock: Clock) -> Self {
         let instance = cut(instance, WORD_MAX).to_owned();
-        Self { client, instance, clock, fence, metrics, told: Arc::default() }
+        Self { writer: writer.within(PATIENCE), instance, clock, told: Arc::default() }
     }
 
     /// Publishes an event about an object, unless the same was told in the last minutes. Takes a few seconds at most;
     /// what fails is logged.
     pub async fn publish(&self, about: ObjectReference, event: Event) {
-        if self.fence.check().is_err() || !self.told.lock().await.note(key(&about, &event), Instant::now()) {
+        if !self.writer.may_write() || !self.told.lock().await.note(key(&about, &event), Instant::now()) {
             return;
         }
         let published = self.event(about, &event, self.clock.wall_now());
-        let namespace = published.metadata.namespace.as_deref().unwrap_or(CLUSTER_SCOPED);
-        let api: Api<k8s::Event> = Api::namespaced(self.client.clone(), namespace);
-        let answer = tokio::time::timeout(PATIENCE, api.create(&PostParams::default(), &published)).await;
-        let outcome = answer.as_ref().map_or(KubeOutcome::Unavailable, KubeOutcome::of);
-        self.metrics.kube_write(KubeKind::Event, outcome);
-        match answer {
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) => tracing::warn!(%error, ?event, "an event could not be published"),
-            Err(_elapsed) => tracing::warn!(?event, "an event could not be published in time"),
+        if let Err(error) = self.writer.create(&published).await {
+            tracing::warn!(error = &error as &dyn Error, ?event, "an event could not be published");
         }
     }
 
@@ -191,13 +173,14 @@ mod tests {
 
     use http::{Request, Response, StatusCode};
     use http_body_util::BodyExt;
-    use kube::client::Body;
+    use kube::{Client, client::Body};
     use serde_json::{Value, json};
 
     use super::*;
     use crate::{
         api::Reason,
         aws::fence::{self, Refusal},
+        kube::write::WriteError,
     };
 
     /// What the apiserver got: path and body.
@@ -240,7 +223,7 @@ mod tests {
     fn events(answers: Answers) -> (Events, Got) {
         let (client, got) = apiserver(answers);
         let clock = Clock::simulated("2026-01-01T00:00:00.000001Z".parse().unwrap());
-        (Events::new(client, "pod-1", clock, fence::open(), Metrics::new()), got)
+        (Events::new(Writer::new(client, fence::open()), "pod-1", clock), got)
     }
 
     fn share(uid: &str) -> ObjectReference {
@@ -339,17 +322,22 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_refusal_or_silence_is_waited_for_five_seconds_at_most_and_not_repeated() {
-        for (answers, waited, outcome) in
-            [(Answers::Forbidden, Duration::ZERO, "Denied"), (Answers::Never, PATIENCE, "Unavailable")]
-        {
-            let (events, got) = events(answers);
+        for (answers, waited) in [(Answers::Forbidden, Duration::ZERO), (Answers::Never, PATIENCE)] {
+            let (client, got) = apiserver(answers);
+            let clock = Clock::simulated("2026-01-01T00:00:00Z".parse().unwrap());
+            let failed = Arc::new(Lock::new(vec![]));
+            let told = Arc::clone(&failed);
+            let observer = move |kind: &str, result: &Result<(), WriteError>| {
+                told.lock().unwrap().push((kind.to_owned(), result.is_err()));
+            };
+            let writer = Writer::new(client, fence::open()).observed_by(Arc::new(observer));
+            let events = Events::new(writer, "pod-1", clock);
             let start = Instant::now();
             events.publish(share("u-1"), drift("a")).await;
             events.publish(share("u-1"), drift("a")).await;
             assert!(start.elapsed() >= waited && start.elapsed() < waited + Duration::from_secs(1));
             assert_eq!(count(&got), 1);
-            let counted = format!("kind=\"Event\",outcome=\"{outcome}\"}} 1\n");
-            assert!(events.metrics.encode().contains(&counted));
+            assert_eq!(*failed.lock().unwrap(), [("Event".to_owned(), true)]);
         }
     }
 
@@ -357,7 +345,8 @@ mod tests {
     async fn nothing_is_published_behind_a_closed_fence() {
         let (client, got) = apiserver(Answers::Created);
         let clock = Clock::simulated("2026-01-01T00:00:00Z".parse().unwrap());
-        let events = Events::new(client, "pod-1", clock, fence::closed(Refusal::NotLeader), Metrics::new());
+        let writer = Writer::new(client, fence::closed(Refusal::NotLeader));
+        let events = Events::new(writer, "pod-1", clock);
         events.publish(share("u-1"), drift("a")).await;
         assert_eq!(count(&got), 0);
     }

@@ -2,7 +2,7 @@
 
 use std::{fmt::Debug, sync::Arc};
 
-use futures::{Stream, StreamExt};
+use futures::{Stream, StreamExt, stream};
 use k8s_openapi::serde::de::DeserializeOwned;
 use kube::{
     Api, Client, Resource, ResourceExt,
@@ -33,22 +33,24 @@ impl<K> Watched<K>
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
 {
-    /// Watches all objects of the kind. The stream must be driven. What an event says is in the store already, but for the
-    /// objects of a listing that is not whole yet. Field ownership is dropped: nobody here reads it, and it is most of an
-    /// object.
+    /// Watches all objects of the kind. The stream must be driven; each item is in the store already. Field ownership is
+    /// dropped: nobody here reads it, and it is most of an object.
     pub fn watch(
         client: &Client,
-    ) -> (Self, impl Stream<Item = Result<watcher::Event<Guarded<K>>, watcher::Error>> + Send + use<K>) {
+    ) -> (Self, impl Stream<Item = Result<Guarded<K>, watcher::Error>> + Send + use<K>) {
         let (store, writer) = reflector::store();
         let (signal, whole) = watch::channel(false);
         let stream = watcher(Api::<Guarded<K>>::all(client.clone()), watcher::Config::default())
             .default_backoff()
             .modify(|object| object.managed_fields_mut().clear())
             .reflect(writer)
-            .inspect(move |event| {
-                if matches!(event, Ok(watcher::Event::InitDone)) {
+            .scan(vec![], |listed, event| std::future::ready(Some(touched(listed, event))))
+            .flat_map(stream::iter)
+            .filter_map(move |touched| {
+                if touched.is_none() {
                     signal.send_replace(true);
                 }
+                std::future::ready(touched)
             });
         (Self { store, whole }, stream.boxed())
     }
@@ -83,6 +85,24 @@ where
     }
 }
 
+/// The objects that an event hands on, and none once a listing is whole. A reflector puts the objects of a listing into
+/// its store when the listing is whole and not before: handed on earlier, each would look as if it were gone.
+fn touched<K>(
+    listed: &mut Vec<K>,
+    event: watcher::Result<watcher::Event<K>>,
+) -> Vec<Option<watcher::Result<K>>> {
+    match event {
+        Ok(watcher::Event::Init) => listed.clear(),
+        Ok(watcher::Event::InitApply(object)) => listed.push(object),
+        Ok(watcher::Event::InitDone) => {
+            return listed.drain(..).map(|object| Some(Ok(object))).chain([None]).collect();
+        }
+        Ok(watcher::Event::Apply(object) | watcher::Event::Delete(object)) => return vec![Some(Ok(object))],
+        Err(error) => return vec![Some(Err(error))],
+    }
+    vec![]
+}
+
 /// The readable ones among objects.
 pub fn readable<K>(objects: &[Arc<Guarded<K>>]) -> impl Iterator<Item = &K> {
     objects.iter().filter_map(|object| object.0.as_ref().ok())
@@ -98,6 +118,21 @@ mod tests {
 
     use super::*;
     use crate::api::{self, Share};
+
+    /// Also those of the first listing: whoever asks the store for them must not be told that they are gone.
+    #[tokio::test(start_paused = true)]
+    async fn what_is_handed_on_is_in_the_store() {
+        let crds: Vec<_> = api::crds().iter().map(|crd| serde_json::to_value(crd).unwrap()).collect();
+        let cluster = Cluster::new(1, Timestamp::UNIX_EPOCH, &crds).unwrap();
+        let shared = Shared::new(cluster, tokio_clock(Timestamp::UNIX_EPOCH));
+        let installations: Api<api::Installation> = Api::all(shared.client("person"));
+        let spec = serde_json::from_value(serde_json::json!({"id": "us"})).unwrap();
+        let installation = api::Installation::new(api::INSTALLATION, spec);
+        installations.create(&kube::api::PostParams::default(), &installation).await.unwrap();
+        let (watched, mut stream) = Watched::<api::Installation>::watch(&shared.client("controller"));
+        let first = stream.next().await.unwrap().unwrap();
+        assert!(watched.get(None, &first.name_any()).is_some());
+    }
 
     #[tokio::test(start_paused = true)]
     async fn everybody_who_waits_for_the_first_listing_is_told() {

@@ -14,7 +14,7 @@ use crate::aws::fence::{Fence, Refusal};
 /// Who writes, in `managedFields`.
 pub const FIELD_MANAGER: &str = "sharekeeper";
 
-/// The longest that one write may take, its retries included.
+/// The longest that one write may take, its retries included, unless it is told otherwise.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A write that was not done.
@@ -38,10 +38,12 @@ pub enum WriteError {
         source: Box<kube::Error>,
     },
     /// The apiserver did not answer in time.
-    #[error("{what} could not be written: the apiserver did not answer within {} s", TIMEOUT.as_secs())]
+    #[error("{what} could not be written: the apiserver did not answer within {} s", .after.as_secs())]
     TimedOut {
         /// What was to be written.
         what: String,
+        /// How long it was waited for.
+        after: Duration,
     },
 }
 
@@ -66,18 +68,30 @@ pub struct Writer {
     client: Client,
     fence: Arc<dyn Fence>,
     observer: Option<WriteObserver>,
+    timeout: Duration,
 }
 
 impl Writer {
     /// A writer behind a fence.
     pub fn new(client: Client, fence: Arc<dyn Fence>) -> Self {
-        Self { client, fence, observer: None }
+        Self { client, fence, observer: None, timeout: TIMEOUT }
     }
 
     /// The same writer, which tells somebody of each write.
     #[must_use]
     pub fn observed_by(self, observer: WriteObserver) -> Self {
         Self { observer: Some(observer), ..self }
+    }
+
+    /// The same writer, which waits so long for each write.
+    #[must_use]
+    pub fn within(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
+    }
+
+    /// Whether a write would be sent now.
+    pub fn may_write(&self) -> bool {
+        self.fence.check().is_ok()
     }
 
     /// The client, for reads.
@@ -265,10 +279,10 @@ impl Writer {
         if let Err(refusal) = self.fence.check() {
             return Err(WriteError::Refused { what, refusal });
         }
-        match tokio::time::timeout(TIMEOUT, write).await {
+        match tokio::time::timeout(self.timeout, write).await {
             Ok(Ok(written)) => Ok(written),
             Ok(Err(source)) => Err(WriteError::Apiserver { what, source: Box::new(source) }),
-            Err(_elapsed) => Err(WriteError::TimedOut { what }),
+            Err(_elapsed) => Err(WriteError::TimedOut { what, after: self.timeout }),
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     mechanism::ram,
     model::{Arn, Digest, Mark, Side, Timestamp},
     plan::{
-        claim::{Claim, claim},
+        claim::{Claim, Marked, claim},
         desired::{Desired, DesiredContainer, DesiredShare},
         gate::Gate,
         observed::Listing,
@@ -33,12 +33,13 @@ pub struct Circumstances<'a> {
 pub fn plan(desired: &Desired, listing: &Listing, circumstances: &Circumstances<'_>) -> Plan {
     let mut plan = Plan::default();
     let mut claimed = BTreeSet::new();
+    let marked = Marked::of(listing);
     for share in desired.shares.values() {
         let sides = plan.shares.entry(share.key.clone()).or_default();
         for side in [Side::Inner, Side::Outer] {
             let mark = mark(share, side, circumstances.marks.installation);
             let ledger = share.ledger.get(&side);
-            let found = claim(listing, &mark, ledger, circumstances.unlisted_for_long, circumstances.now);
+            let found = claim(&marked, &mark, ledger, circumstances.unlisted_for_long, circumstances.now);
             let mut view = SideView::default();
             match &found {
                 Claim::Found(container) => view.container = Some(container.id.clone()),

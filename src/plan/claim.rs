@@ -1,7 +1,9 @@
 //! Which container is whose. ARN and mark decide, a name never does.
 
+use std::collections::BTreeMap;
+
 use crate::{
-    model::{Arn, Mark, Timestamp},
+    model::{Arn, Mark, ShareKey, Side, Timestamp},
     plan::{
         desired::LedgerEntry,
         expect::WINDOW_SECONDS,
@@ -33,18 +35,47 @@ pub enum Claim<'a> {
     },
 }
 
+/// A listing, and in it the containers by the marks that they carry.
+#[derive(Debug)]
+pub struct Marked<'a> {
+    listing: &'a Listing,
+    by_mark: BTreeMap<(String, ShareKey, Side), &'a Container>,
+}
+
+impl<'a> Marked<'a> {
+    /// Reads all marks once, so that finding the container of one Share does not depend on how many there are.
+    ///
+    /// Where several live containers carry the same mark, the first by ARN counts, a failed one last.
+    pub fn of(listing: &'a Listing) -> Self {
+        let mut by_mark = BTreeMap::new();
+        let mut live: Vec<&Container> = listing.live().filter(|c| c.origin == Origin::Standard).collect();
+        live.sort_by_key(|c| (c.state == ContainerState::Failed, &c.id));
+        for container in live {
+            if let Some(mark) = container.mark() {
+                by_mark.entry((mark.installation, mark.share, mark.side)).or_insert(container);
+            }
+        }
+        Self { listing, by_mark }
+    }
+
+    fn bearing(&self, mark: &Mark) -> Option<&'a Container> {
+        self.by_mark.get(&(mark.installation.clone(), mark.share.clone(), mark.side)).copied()
+    }
+}
+
 /// Finds the container of one side of a Share: first the one in the ledger, then one that carries the mark.
 ///
 /// `unlisted_for_long` says of an ARN that complete listings have been without it for longer than AWS takes to show a
 /// new share; only then does silence prove absence. A tombstone proves it at once (ram.md §2.4). A create that was sent
 /// so long ago, was never answered and is not listed, was in vain.
 pub fn claim<'a>(
-    listing: &'a Listing,
+    marked: &Marked<'a>,
     mark: &Mark,
     ledger: Option<&LedgerEntry>,
     unlisted_for_long: impl Fn(&Arn) -> bool,
     now: Timestamp,
 ) -> Claim<'a> {
+    let listing = marked.listing;
     let recorded = ledger.and_then(|entry| entry.id.as_ref());
     if let Some(container) = recorded.and_then(|id| listing.containers.get(id)).filter(|c| c.state.is_live())
     {
@@ -53,8 +84,7 @@ pub fn claim<'a>(
             Whose::Other(to) => Claim::Lost { id: container.id.clone(), to },
         };
     }
-    let marked = listing.live().filter(|c| matches!(whose(c, mark), Whose::Ours));
-    if let Some(container) = marked.min_by_key(|c| (c.state == ContainerState::Failed, &c.id)) {
+    if let Some(container) = marked.bearing(mark) {
         return Claim::Found(container);
     }
     match (ledger, recorded) {
@@ -98,10 +128,7 @@ fn whose(container: &Container, mark: &Mark) -> Whose {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        model::Side,
-        plan::{fixture::*, observed::Origin},
-    };
+    use crate::plan::fixture::*;
 
     fn mark() -> Mark {
         Mark { installation: US.into(), share: key("hub"), uid: "uid-hub".into(), side: Side::Inner }
@@ -128,7 +155,7 @@ mod tests {
         silent_for_long: bool,
     ) -> String {
         let listing = listing(containers.map(Clone::clone));
-        words(&claim(&listing, &mark(), ledger, |_| silent_for_long, Timestamp::UNIX_EPOCH))
+        words(&claim(&Marked::of(&listing), &mark(), ledger, |_| silent_for_long, Timestamp::UNIX_EPOCH))
     }
 
     fn one(id: &str) -> Container {

@@ -54,7 +54,9 @@ enum Value {
 impl Expectations {
     /// Whether a write to this container has not been shown by a read yet.
     pub fn concern(&self, container: &Arn) -> bool {
-        self.entries.keys().any(|(id, _)| id == container)
+        // Existence is the first of what may be expected of a container.
+        let first = (container.clone(), Expected::Existence);
+        self.entries.range(first..).next().is_some_and(|((id, _), _)| id == container)
     }
 
     /// The containers with writes that no read has shown yet.

@@ -1,7 +1,7 @@
 //! Modes, switches and halts: filters that take changes out of a plan and say so. No mode is an `if` anywhere else.
 
 use crate::{
-    api::Reason,
+    api::{AccountSet, Installation, Reason, account_set},
     plan::{
         change::{Change, Effect},
         desired::{Cause, Switches},
@@ -36,6 +36,30 @@ pub struct Gate {
 }
 
 impl Gate {
+    /// What an installation and the governing set allow. `settling`: the former leader's calls may be on their way.
+    pub fn of(installation: Option<&Installation>, set: &AccountSet, settling: bool) -> Self {
+        let halted = match installation {
+            None => {
+                Some("there is no readable Installation named sharekeeper; create it, or make it readable")
+            }
+            Some(installation) if installation.spec.halt => {
+                Some("the Installation says `halt: true`; set it to false to go on")
+            }
+            Some(_) => None,
+        };
+        Self {
+            halted: halted.map(str::to_owned),
+            suspended: set.spec.suspend,
+            mode: match set.spec.mode {
+                account_set::Mode::Report => Mode::Report,
+                account_set::Mode::AddOnly => Mode::AddOnly,
+                account_set::Mode::Enforce => Mode::Enforce,
+            },
+            report_drift: set.spec.drift == account_set::DriftMode::Report,
+            settling,
+        }
+    }
+
     /// Whether nothing at all may be written for a Share, whatever it is: it then has no Ready condition to wait for.
     pub fn is_passive(&self, switches: Switches) -> bool {
         self.suspended || self.mode == Mode::Report || switches.suspend || switches.report

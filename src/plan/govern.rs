@@ -161,7 +161,7 @@ mod tests {
     use super::*;
     use crate::{api::account_set, model::Timestamp, org::tree::tests::tree};
 
-    fn set(name: &str, spec: serde_json::Value) -> AccountSet {
+    fn set(name: &str, spec: &serde_json::Value) -> AccountSet {
         let mut full = serde_json::json!({"mode": "Enforce", "regions": ["eu-west-1"]});
         full.as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
         let spec: account_set::AccountSetSpec = serde_json::from_value(full).unwrap();
@@ -181,11 +181,11 @@ mod tests {
         let sets = [
             set(
                 "all",
-                serde_json::json!({"organizationalUnits": ["Root/Workloads"], "exclude": {"organizationalUnits": ["Root/Workloads/Test"], "accountSets": ["data"]}}),
+                &serde_json::json!({"organizationalUnits": ["Root/Workloads"], "exclude": {"organizationalUnits": ["Root/Workloads/Test"], "accountSets": ["data"]}}),
             ),
             set(
                 "data",
-                serde_json::json!({"accounts": [{"name": "data-prod"}], "exclude": {"accountSets": ["all"]}}),
+                &serde_json::json!({"accounts": [{"name": "data-prod"}], "exclude": {"accountSets": ["all"]}}),
             ),
         ];
         let selections = selected(&sets, &known);
@@ -199,8 +199,8 @@ mod tests {
     #[test]
     fn an_account_in_two_sets_is_a_conflict() {
         let sets = [
-            set("a", serde_json::json!({"accounts": [{"id": "111122223333"}]})),
-            set("b", serde_json::json!({"accounts": [{"id": "111122223333"}, {"id": "222233334444"}]})),
+            set("a", &serde_json::json!({"accounts": [{"id": "111122223333"}]})),
+            set("b", &serde_json::json!({"accounts": [{"id": "111122223333"}, {"id": "222233334444"}]})),
         ];
         let governors = govern(&selected(&sets, &Organization::None));
         let of = |account: &str| {
@@ -215,7 +215,7 @@ mod tests {
     fn without_a_tree_ids_select_and_names_are_undecided() {
         let sets = [set(
             "a",
-            serde_json::json!({"accounts": [{"id": "111122223333"}], "organizationalUnits": ["Root/Workloads"]}),
+            &serde_json::json!({"accounts": [{"id": "111122223333"}], "organizationalUnits": ["Root/Workloads"]}),
         )];
         let selections = selected(&sets, &Organization::Unknown);
         assert_eq!(selections["a"].accounts.len(), 1);

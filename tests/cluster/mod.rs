@@ -112,6 +112,11 @@ impl Cluster {
         (Ipv4Addr::LOCALHOST, self.port).into()
     }
 
+    /// The process group that ends with the cluster, for programs that are to end with it.
+    pub(crate) fn process_group(&self) -> i32 {
+        self.guardian.group()
+    }
+
     /// A kubeconfig file for `user`, for programs.
     pub(crate) fn kubeconfig(&self, user: &User) -> PathBuf {
         self.kubeconfig_through(self.address(), user)

@@ -5,6 +5,8 @@ mod world;
 
 mod cells;
 mod deletion;
+mod drift;
 mod lifecycle;
 mod names;
 mod switches;
+mod undeclared;

@@ -1,6 +1,6 @@
 //! The whole controller in one process, on virtual time: the real kube client on the kube API in memory, the real AWS
 //! SDK on the simulated AWS.
-#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
+#![allow(dead_code, unreachable_pub, unused_imports, reason = "each test binary uses a part of it")]
 
 mod guard;
 mod told;
@@ -73,18 +73,9 @@ impl World {
     /// Starts a controller, as after a restart: with nothing in memory.
     pub fn start(&mut self) {
         self.stop();
-        let clock =
-            Clock::simulated(Timestamp::from_second(EPOCH).unwrap().checked_add(self.elapsed()).unwrap());
-        let credentials =
-            Credentials::new(format!("AKIA{}", example::MANAGEMENT), "secret", None, None, "test");
-        let base = SdkConfig::builder()
-            .behavior_version(BehaviorVersion::v2026_01_12())
-            .region(aws_config::Region::new("us-east-1"))
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .http_client(connector(&self.aws))
-            .build();
+        let clock = self.clock();
         let settings = session::Settings {
-            base,
+            base: self.aws_config(),
             clock: clock.clone(),
             fence: fence::open(),
             observer: Arc::new(sharekeeper::aws::calls::Unobserved),
@@ -100,8 +91,26 @@ impl World {
             clock,
             telemetry: Arc::clone(&self.told) as Arc<dyn sharekeeper::controllers::telemetry::Telemetry>,
             synced: Box::new(|| {}),
+            stopping: tokio::sync::watch::channel(false).1,
         };
         self.controller = Some(tokio::spawn(run(term)));
+    }
+
+    /// The world's time.
+    pub fn clock(&self) -> Clock {
+        Clock::simulated(Timestamp::from_second(EPOCH).unwrap().checked_add(self.elapsed()).unwrap())
+    }
+
+    /// AWS as the management account's administrator reaches it.
+    pub fn aws_config(&self) -> SdkConfig {
+        let credentials =
+            Credentials::new(format!("AKIA{}", example::MANAGEMENT), "secret", None, None, "test");
+        SdkConfig::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(aws_config::Region::new("us-east-1"))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .http_client(connector(&self.aws))
+            .build()
     }
 
     /// The organization's id.
@@ -469,6 +478,12 @@ pub const WEB: &str = "222233335555";
 pub const PAYMENTS: &str = "222233336666";
 pub const PARTNER: &str = example::PARTNER;
 pub const TGW: &str = "arn:aws:ec2:eu-west-1:111122223333:transit-gateway/tgw-0a1b2c3d4e5f60001";
+
+/// The id of the example organization.
+pub fn organization_id() -> String {
+    let world = example::organization(1, 0.0);
+    world.directory().organizations.keys().next().unwrap().clone()
+}
 
 pub fn basics(organization: &str) -> Vec<Value> {
     let v = "sharekeeper.dev/v1alpha1";

@@ -79,6 +79,8 @@ pub struct Settings {
     pub onboarding: f64,
     /// `Account.Paths` end with the account's own id \[X; the model's pattern allows it].
     pub paths_end_with_account: bool,
+    /// Listed accounts have `Paths`; older endpoints sent none.
+    pub paths_of_accounts: bool,
     /// Resources or principals in one call.
     pub entities_per_call: usize,
     /// Shares per account and region.
@@ -120,6 +122,7 @@ impl Default for Settings {
             organization_only_code: "OperationNotPermittedException".to_owned(),
             onboarding: 0.0,
             paths_end_with_account: true,
+            paths_of_accounts: true,
             entities_per_call: 100,
             shares: 25_000,
             resources_per_share: 5_000,

@@ -103,8 +103,7 @@ async fn record_intents(context: &Context, gathered: &Gathered, plan: &Plan) -> 
             writes.push(async move { (record(context, gathered, share, &sides).await, key, sides) }.boxed());
         }
     }
-    let written: Vec<(bool, ShareKey, Vec<(Side, i64)>)> =
-        stream::iter(writes).buffer_unordered(AT_ONCE).collect().await;
+    let written: Vec<_> = stream::iter(writes).buffer_unordered(AT_ONCE).collect().await;
     let recorded = written.into_iter().filter(|(recorded, ..)| *recorded);
     recorded.flat_map(|(_, key, sides)| sides.into_iter().map(move |(side, _)| (key.clone(), side))).collect()
 }

@@ -8,19 +8,20 @@ use k8s_openapi::{
 use kube::{Api, Resource, ResourceExt};
 
 use crate::{
-    api::{
-        AccountRegion, AccountSet, Pin, PinKind, Share, SharingPolicy, account_set, undeclared_share::Why,
-    },
+    api::{AccountRegion, AccountSet, Pin, PinKind, Share, SharingPolicy, undeclared_share::Why},
     controllers::context::{Context, OrganizationView, account_pin},
     kube::watched::{Guarded, readable},
+    mechanism::plan::{Circumstances, plan},
     model::{AccountId, Arn, Cell, ShareKey, Timestamp},
     org::Tree,
     plan::{
         desired::Desired,
-        gate::{Gate, Mode},
+        gate::Gate,
         govern::Governor,
+        observed::Listing,
         resolve::{Departure, Facts, resolve},
         undeclared::Marks,
+        view::Plan,
     },
 };
 
@@ -77,6 +78,18 @@ impl Gathered {
         resolve(&facts, self.shares())
     }
 
+    /// Step 4: what is to be done. `unlisted_for_long` as in [`crate::plan::claim::claim`].
+    pub fn plan(
+        &self,
+        desired: &Desired,
+        listing: &Listing,
+        unlisted_for_long: &dyn Fn(&Arn) -> bool,
+    ) -> Plan {
+        let circumstances =
+            Circumstances { marks: self.marks(), gate: &self.gate, unlisted_for_long, now: self.now };
+        plan(desired, listing, &circumstances)
+    }
+
     /// The readable Shares.
     pub fn shares(&self) -> impl Iterator<Item = (&Share, Departure)> {
         self.shares.iter().filter_map(|(share, departure)| Some((share.0.as_ref().ok()?, *departure)))
@@ -122,13 +135,14 @@ fn tree(organization: &OrganizationView) -> Option<&Tree> {
 
 /// Gathers what concerns a cell. The stores are whole before any pass runs.
 pub async fn gather(context: &Context, cell: &Cell, region: &AccountRegion) -> Rule {
-    let name = match governor(context, cell, region) {
+    let last = region.status.as_ref().and_then(|status| status.account_set.as_deref());
+    let name = match context.governor(cell, last) {
         Some(Governor::Set(name)) => name,
         Some(Governor::Conflict(sets)) => return Rule::Conflict(sets),
         None => return Rule::Released,
     };
     let set = context.stores.sets.get(None, &name);
-    let Some(Ok(set)) = set.map(|set| set.0.clone()) else { return Rule::Unreadable(name) };
+    let Some(set) = set.and_then(|set| set.0.clone().ok()) else { return Rule::Unreadable(name) };
     let organization = context.organization(set.spec.organization.as_deref());
     let account_name =
         tree(&organization).and_then(|tree| tree.accounts.get(&cell.account)).map(|a| a.name.clone());
@@ -143,31 +157,20 @@ pub async fn gather(context: &Context, cell: &Cell, region: &AccountRegion) -> R
         }
     }
     let installation = context.installation();
+    let settling = context.lease.as_ref().is_some_and(|lease| !lease.may_remove());
     Rule::Governed(Box::new(Gathered {
         cell: cell.clone(),
-        gate: gate(context, &set, installation.as_ref()),
+        gate: Gate::of(installation.as_ref(), &set, settling),
         set,
         organization,
         shares,
-        policies: context.stores.policies.all(),
+        policies: policies(context),
         unreadable,
         released: released(context, cell),
         peers: installation.as_ref().map(|i| i.spec.peers.clone()).unwrap_or_default(),
         installation: installation.map(|i| i.spec.id).unwrap_or_default(),
         now: context.now(),
     }))
-}
-
-/// Who governs a cell. While a set cannot decide what it selects, the cells that it governed stay with it.
-fn governor(context: &Context, cell: &Cell, region: &AccountRegion) -> Option<Governor> {
-    let governance = context.governance();
-    if let Some(governor) = governance.governors.get(cell) {
-        return Some(governor.clone());
-    }
-    let last = region.status.as_ref().and_then(|status| status.account_set.clone())?;
-    let undecided = governance.selections.get(&last).is_some_and(|selection| !selection.decided);
-    let exists_unreadable = context.stores.sets.get(None, &last).is_some_and(|set| set.0.is_err());
-    (undecided || exists_unreadable).then_some(Governor::Set(last))
 }
 
 /// Whether a Share's account, as pinned or else as the tree says, is the cell's.
@@ -214,6 +217,13 @@ async fn departure(context: &Context, share: &Share) -> Departure {
     }
 }
 
+/// In the order of their names: what is said of them must not depend on the order in which they came.
+fn policies(context: &Context) -> Vec<Arc<Guarded<SharingPolicy>>> {
+    let mut policies = context.stores.policies.all();
+    policies.sort_by_key(|policy| policy.name_any());
+    policies
+}
+
 /// An unreadable Share does not tell its account: it counts in every cell.
 fn unreadable(context: &Context) -> BTreeSet<ShareKey> {
     let all = context.stores.shares.all();
@@ -233,27 +243,4 @@ fn released(context: &Context, cell: &Cell) -> BTreeSet<Arn> {
     let statuses =
         readable(&records).filter_map(|record| record.status.as_ref()).filter(|status| here(status));
     statuses.filter_map(|status| status.id.parse().ok()).collect()
-}
-
-fn gate(context: &Context, set: &AccountSet, installation: Option<&crate::api::Installation>) -> Gate {
-    let halted = match installation {
-        None => Some(
-            "there is no readable Installation named sharekeeper; create it, or make it readable".to_owned(),
-        ),
-        Some(installation) if installation.spec.halt => {
-            Some("the Installation says `halt: true`; set it to false to go on".to_owned())
-        }
-        Some(_) => None,
-    };
-    Gate {
-        halted,
-        suspended: set.spec.suspend,
-        mode: match set.spec.mode {
-            account_set::Mode::Report => Mode::Report,
-            account_set::Mode::AddOnly => Mode::AddOnly,
-            account_set::Mode::Enforce => Mode::Enforce,
-        },
-        report_drift: set.spec.drift == account_set::DriftMode::Report,
-        settling: context.lease.as_ref().is_some_and(|lease| !lease.may_remove()),
-    }
 }

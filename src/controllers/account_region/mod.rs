@@ -4,7 +4,7 @@ pub mod execute;
 pub mod gather;
 pub mod memory;
 pub mod observe;
-mod records;
+pub(crate) mod records;
 pub mod report;
 mod status;
 mod ungoverned;
@@ -27,11 +27,10 @@ use super::{
 use crate::{
     api::AccountRegion,
     kube::{watched::Guarded, write::WriteError},
-    mechanism::plan::{Circumstances, plan},
-    model::{Arn, Cell, Timestamp},
+    model::{Cell, Timestamp},
     plan::{
         desired::Desired,
-        observed::{Listing, Reading},
+        observed::Reading,
         receipt::{Receipt, Then},
         view::Plan,
     },
@@ -82,7 +81,7 @@ async fn pass(
     let observed = Box::pin(observe(context, memory, gathered, &desired)).await;
     let (plan, receipts) = match (&observed.reading, &observed.clients) {
         (Reading::Complete { value, .. }, Some(clients)) => {
-            let plan = planned(memory, gathered, &desired, value);
+            let plan = gathered.plan(&desired, value, &|id| memory.unlisted_for_long(id));
             let receipts = Box::pin(execute::execute(context, memory, gathered, clients, value, &plan)).await;
             (plan, receipts)
         }
@@ -100,17 +99,6 @@ async fn pass(
     context.telemetry.pass(cell, outcome, start.elapsed());
     reported?;
     Ok(Action::requeue(again(memory, &pass)))
-}
-
-fn planned(memory: &CellMemory, gathered: &Gathered, desired: &Desired, listing: &Listing) -> Plan {
-    let unlisted = |id: &Arn| memory.unlisted_for_long(id);
-    let circumstances = Circumstances {
-        marks: gathered.marks(),
-        gate: &gathered.gate,
-        unlisted_for_long: &unlisted,
-        now: gathered.now,
-    };
-    plan(desired, listing, &circumstances)
 }
 
 /// When the cell is looked at next, whoever may wake it before.

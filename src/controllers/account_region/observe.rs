@@ -14,10 +14,7 @@ use crate::{
         session::{CellClients, SessionError},
     },
     controllers::context::Context,
-    mechanism::{
-        plan::{Circumstances, plan},
-        ram::{failure, observe},
-    },
+    mechanism::ram::{failure, observe},
     model::{Arn, Digest, ShareKey},
     plan::{
         desired::Desired,
@@ -70,7 +67,7 @@ pub async fn observe(
     match read(context, memory, gathered, &clients, need).await {
         Ok(full) => {
             observed.full = full;
-            observed.handled = asked.into_iter().map(|(key, text, _)| (key, text)).collect();
+            observed.handled = asked.into_iter().map(|request| (request.share, request.text)).collect();
             for (key, _) in &observed.handled {
                 memory.asked.insert(key.clone(), now);
             }
@@ -90,7 +87,8 @@ fn never_read() -> Unknown {
     Unknown { reason: crate::api::Reason::Waiting.as_str(), message: "AWS was not read yet".to_owned() }
 }
 
-fn unreachable(error: &SessionError) -> (Unknown, Option<Duration>) {
+/// Why a cell cannot be reached, and when to try again.
+pub fn unreachable(error: &SessionError) -> (Unknown, Option<Duration>) {
     match error {
         SessionError::Identity(error) => (failure::unknown(error), error.disposition.again_after()),
         SessionError::CredentialsMismatch { .. } => {
@@ -126,15 +124,16 @@ fn need(
     memory: &CellMemory,
     gathered: &Gathered,
     desired: &Desired,
-    asked: &[(ShareKey, String, BTreeSet<Arn>)],
+    asked: &[Request],
     now: Instant,
 ) -> Need {
     let due = memory.next_full.is_none_or(|next| now >= next);
     let Some(held) = memory.overlaid().filter(|_| !due) else { return Need::Everything };
-    let draft = draft(memory, gathered, desired, &held);
+    // What the plan on what is held would touch is read before anything is done.
+    let draft = gathered.plan(desired, &held, &|id| memory.unlisted_for_long(id));
     let mut these = draft.touched();
     these.extend(memory.expectations.containers());
-    these.extend(asked.iter().flat_map(|(_, _, containers)| containers).cloned());
+    these.extend(asked.iter().flat_map(|request| &request.containers).cloned());
     if memory.is_converging(now) {
         these.extend(converging(desired, &draft, &held));
     }
@@ -143,18 +142,6 @@ fn need(
     }
     let whole = observe::calls_for_everything(&held);
     if observe::calls_for_these(these.len()) < whole { Need::These(these) } else { Need::Everything }
-}
-
-/// The plan on what is held: what it would touch is read before anything is done.
-fn draft(memory: &CellMemory, gathered: &Gathered, desired: &Desired, held: &Listing) -> Plan {
-    let unlisted = |id: &Arn| memory.unlisted_for_long(id);
-    let circumstances = Circumstances {
-        marks: gathered.marks(),
-        gate: &gathered.gate,
-        unlisted_for_long: &unlisted,
-        now: gathered.now,
-    };
-    plan(desired, held, &circumstances)
 }
 
 /// The containers in which AWS is still working on something that we wait for. Invitations are not waited for.
@@ -242,12 +229,16 @@ pub fn spread(base: Duration, name: &str) -> Duration {
     base * (900 + share * 200 / 255) / 1000
 }
 
+/// A Share's request to have its containers read again.
+struct Request {
+    share: ShareKey,
+    /// The annotation's value, to be acknowledged.
+    text: String,
+    containers: Vec<Arn>,
+}
+
 /// The Shares that ask for a re-read of their containers and may have it now; and when the next may, if one was put off.
-fn requests(
-    memory: &CellMemory,
-    gathered: &Gathered,
-    now: Instant,
-) -> (Vec<(ShareKey, String, BTreeSet<Arn>)>, Option<Duration>) {
+fn requests(memory: &CellMemory, gathered: &Gathered, now: Instant) -> (Vec<Request>, Option<Duration>) {
     let mut granted = vec![];
     let mut put_off: Option<Duration> = None;
     for (share, _) in gathered.shares() {
@@ -259,7 +250,7 @@ fn requests(
             .map(|last| ASKED_AT_MOST_EVERY.saturating_sub(now.saturating_duration_since(*last)));
         match wait.filter(|wait| !wait.is_zero()) {
             Some(wait) => put_off = Some(put_off.map_or(wait, |known| known.min(wait))),
-            None => granted.push((key, text, recorded(share).into_iter().collect())),
+            None => granted.push(Request { share: key, text, containers: recorded(share) }),
         }
     }
     (granted, put_off)

@@ -8,10 +8,12 @@ use kube::{ResourceExt, api::ObjectMeta};
 use super::report::{Pass, changed};
 use crate::{
     api::{
-        AccountSet, Reason, UndeclaredShare,
+        AccountSet, Reason, Share, UndeclaredShare,
         account_set::{IgnoreRule, UndeclaredObjects},
+        annotations,
         conditions::{self, READY, Status},
         formats::STATUS_LIST_MAX,
+        share_status::{self, ContainerState, ShareContainer},
         undeclared_share::{
             Origin, UndeclaredCounts, UndeclaredPrincipal, UndeclaredShareSpec, UndeclaredShareStatus, Why,
         },
@@ -56,16 +58,25 @@ pub(super) async fn keep(
         .await?;
     }
     let gone = existing.into_iter().filter(|(name, record)| {
-        let id = record.status.as_ref().map(|status| status.id.clone()).unwrap_or_default();
-        let live = listing.live().any(|container| container.id.as_str() == id);
         !shown.contains_key(name)
-            && (pass.observed.full || !live)
             && record.metadata.deletion_timestamp.is_none()
+            && is_settled(pass, listing, name, record)
     });
     for (_, record) in gone {
         context.writer.delete(record).await?;
     }
     Ok(())
+}
+
+/// Whether it is certain that a record which is not to be shown has nothing left to record. What a Share let go in this
+/// very moment is not known as released yet, and its record may still be without a status: such a record stays while the
+/// container lives and no Share claims it.
+fn is_settled(pass: &Pass<'_>, listing: &Listing, record_name: &str, record: &UndeclaredShare) -> bool {
+    let cell = &pass.gathered.cell;
+    let live = listing.live().any(|container| name(cell, container) == record_name);
+    let claimed = !pass.plan.undeclared.iter().any(|u| name(cell, &u.container) == record_name);
+    let just_released = record.status.as_ref().is_none_or(|status| status.why == Why::Released);
+    !live || (pass.observed.full && (claimed || !just_released))
 }
 
 fn is_of(record: &UndeclaredShare, cell: &Cell) -> bool {
@@ -238,6 +249,51 @@ fn message(undeclared: &Undeclared, external: i32) -> String {
         Why::Released => "its Share was let go and its grants stay",
     };
     format!("{}: {why}; {who}", undeclared.container.name)
+}
+
+/// Whether a Share is being deleted and its annotation says, by its UID, that it is let go as it is.
+pub(crate) fn is_abandoned(share: &Share) -> bool {
+    let asked = share.annotations().get(annotations::ABANDON);
+    share.metadata.deletion_timestamp.is_some() && asked.is_some() && asked == share.metadata.uid.as_ref()
+}
+
+/// Puts what a Share's status knows of its containers on record, without asking AWS.
+pub(crate) async fn abandon(context: &Arc<Context>, cell: &Cell, share: &Share) -> Result<(), WriteError> {
+    let known = share.status.clone().unwrap_or_default();
+    let held = |c: &&ShareContainer| c.state != ContainerState::Gone;
+    for container in known.containers.iter().filter(held) {
+        let Some(id) = container.id.clone() else { continue };
+        let outer = container.side == share_status::Side::Outer;
+        let principals = known.principals.iter().filter(|p| p.external == outer && !p.id.is_empty());
+        let after = UndeclaredShareStatus {
+            account: cell.account.to_string(),
+            region: cell.region.to_string(),
+            mechanism: container.mechanism.clone(),
+            name: Some(container.name.clone()),
+            why: Why::Released,
+            origin: Some(Origin {
+                namespace: share.namespace().unwrap_or_default(),
+                name: share.name_any(),
+                uid: share.uid(),
+            }),
+            resources: share.spec.resources.iter().map(|r| r.arn.clone()).take(STATUS_LIST_MAX).collect(),
+            principals: principals
+                .map(|p| UndeclaredPrincipal {
+                    id: p.id.clone(),
+                    external: p.external,
+                    until: p.until.clone(),
+                })
+                .take(STATUS_LIST_MAX)
+                .collect(),
+            first_seen: Some(Time(context.now())),
+            message: Some(format!("{}: its Share was abandoned while AWS was out of reach", container.name)),
+            ..UndeclaredShareStatus::default()
+        };
+        let name = format!("{cell}.{}", Digest::of([id.as_str()]));
+        let after = UndeclaredShareStatus { id, ..after };
+        write(context, &name, None, &UndeclaredShareStatus::default(), &after).await?;
+    }
+    Ok(())
 }
 
 /// Puts the containers of a Share that is let go on record, with the ends of its outside targets.

@@ -18,7 +18,7 @@ use crate::{
         telemetry::{CellFigures, Weight},
     },
     kube::write::WriteError,
-    model::{Arn, Side},
+    model::{Arn, ShareKey, Side},
     plan::{
         desired::{Desired, DesiredShare, Fate},
         observed::{Container, Listing, Reading, Unknown},
@@ -55,18 +55,22 @@ pub async fn report(
     region: &AccountRegion,
     pass: &Pass<'_>,
 ) -> Result<(), WriteError> {
+    // What was read, not what will be: the steps of this pass are in the receipts, and drift is what it was.
     let listing = match &pass.observed.reading {
-        Reading::Complete { .. } => memory.overlaid(),
+        Reading::Complete { value, .. } => Some(value),
         Reading::Unknown(_) => None,
     };
-    let statuses = statuses(memory, pass, listing.as_ref());
+    let statuses = statuses(memory, pass, listing);
     let mut writes = Vec::with_capacity(statuses.len());
     for (share, desired, status) in &statuses {
-        writes.push(share_outcome(context, memory, pass, listing.as_ref(), share, desired, status).boxed());
+        writes.push(share_outcome(context, memory, pass, listing, share, desired, status).boxed());
     }
     let written: Vec<Result<(), WriteError>> = stream::iter(writes).buffer_unordered(AT_ONCE).collect().await;
     let mut first_error = written.into_iter().find_map(Result::err);
-    if let Some(listing) = &listing {
+    if listing.is_none() {
+        first_error = first_error.or(abandon(context, pass).await.err());
+    }
+    if let Some(listing) = listing {
         let kept = records::keep(context, pass, listing).await;
         first_error = first_error.or(kept.err());
     }
@@ -75,6 +79,10 @@ pub async fn report(
     if changed(&before, &after) {
         let written = context.writer.status(region, &before, &after).await;
         first_error = first_error.or(written.err());
+    }
+    for (share, desired, status) in &statuses {
+        let deleting = share.metadata.deletion_timestamp.is_some();
+        context.telemetry.share(&desired.key, &status.conditions, deleting);
     }
     context.telemetry.figures(&pass.gathered.cell, &figures(memory, pass, &statuses));
     first_error.map_or(Ok(()), Err)
@@ -85,12 +93,16 @@ type ShareResult<'a> = (&'a Share, &'a DesiredShare, ShareStatus);
 fn statuses<'a>(memory: &CellMemory, pass: &'a Pass<'_>, listing: Option<&Listing>) -> Vec<ShareResult<'a>> {
     let name = pass.gathered.cell.to_string();
     let unknown = unknown(memory, pass);
+    let mut receipts_of: BTreeMap<&ShareKey, Vec<&Receipt>> = BTreeMap::new();
+    for receipt in pass.receipts {
+        receipts_of.entry(&receipt.share).or_default().push(receipt);
+    }
     pass.gathered
         .shares()
         .filter_map(|(share, _)| {
             let desired = pass.desired.shares.get(&key_of(share))?;
             let containers = containers(pass.plan, desired, listing);
-            let receipts: Vec<&Receipt> = pass.receipts.iter().filter(|r| r.share == desired.key).collect();
+            let receipts = receipts_of.remove(&desired.key).unwrap_or_default();
             let handled = pass
                 .observed
                 .handled
@@ -131,7 +143,7 @@ fn unknown(memory: &CellMemory, pass: &Pass<'_>) -> Option<Unknown> {
     let lasts = pass.gathered.now.as_second() - since.as_second();
     let first = memory.read_at.is_none();
     let message = format!("nothing is known of {} since {since}: {}", pass.gathered.cell, unknown.message);
-    (first || lasts >= UNKNOWN_AFTER).then(|| Unknown { reason: unknown.reason, message })
+    (first || lasts >= UNKNOWN_AFTER).then_some(Unknown { reason: unknown.reason, message })
 }
 
 /// While nothing is known, what was known of entries and containers stays as it was.
@@ -175,12 +187,23 @@ async fn share_outcome(
         if desired.fate == Fate::Release {
             records::release(context, pass, desired, listing).await?;
         }
-        return context.writer.remove_finalizer(share, FINALIZER).await;
+        context.writer.remove_finalizer(share, FINALIZER).await?;
+        context.telemetry.forget_share(&desired.key);
+        return Ok(());
     }
     let before = share.status.clone().unwrap_or_default();
     if changed(&before, status) {
         context.writer.status(share, &before, status).await?;
         tell(context, share, &before, status);
+    }
+    Ok(())
+}
+
+/// While AWS is out of reach, a Share that is being deleted can be let go by the annotation that names its UID.
+async fn abandon(context: &Arc<Context>, pass: &Pass<'_>) -> Result<(), WriteError> {
+    for (share, _) in pass.gathered.shares().filter(|(share, _)| records::is_abandoned(share)) {
+        records::abandon(context, &pass.gathered.cell, share).await?;
+        context.writer.remove_finalizer(share, FINALIZER).await?;
     }
     Ok(())
 }

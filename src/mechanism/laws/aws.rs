@@ -115,16 +115,27 @@ impl Aws {
 }
 
 pub(super) fn grants(container: &Container) -> Grants {
-    let principals = container.principals.iter().filter(|(_, row)| row.state.may_grant());
+    let principals = container.principals.iter().filter(|(_, row)| may_be_used(&row.state));
     principals
         .flat_map(|(p, _)| {
-            let resources = container.resources.iter().filter(|(_, row)| row.state.may_grant());
+            let resources = container.resources.iter().filter(|(_, row)| may_be_used(&row.state));
             resources.filter_map(move |(r, _)| {
                 let attached = container.permissions.get(&type_of(r)?)?;
                 Some((p.clone(), r.clone(), permission_words(attached)))
             })
         })
         .collect()
+}
+
+/// The law's own word on what grants, apart from the plan's: all but what failed or is gone.
+fn may_be_used(state: &AssociationState) -> bool {
+    match state {
+        AssociationState::Failed | AssociationState::Disassociated => false,
+        AssociationState::Associating
+        | AssociationState::Associated
+        | AssociationState::Disassociating
+        | AssociationState::Other(_) => true,
+    }
 }
 
 fn permission_words(attached: &AttachedPermission) -> String {

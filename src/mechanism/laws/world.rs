@@ -92,6 +92,16 @@ fn custom(resource_type: &str) -> String {
     format!("arn:aws:ram:eu-west-1:{OWNER}:permission/custom-{}", marker(resource_type))
 }
 
+/// What is known of the organization.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum TreeView {
+    Known,
+    Stale,
+    SharingOff,
+    Unknown,
+    None,
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct World {
     pub(super) shares: Vec<(Share, Departure)>,
@@ -173,6 +183,17 @@ impl World {
             }
         }
         self
+    }
+
+    pub(super) fn organization(&self, view: TreeView) -> Organization<'_> {
+        let tree = |current, sharing| Organization::Known { tree: &self.tree, current, sharing, at: at(0) };
+        match view {
+            TreeView::Known => self.known(),
+            TreeView::Stale => tree(false, Some(true)),
+            TreeView::SharingOff => tree(true, Some(false)),
+            TreeView::Unknown => Organization::Unknown,
+            TreeView::None => Organization::None,
+        }
     }
 
     pub(super) fn known(&self) -> Organization<'_> {

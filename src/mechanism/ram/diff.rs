@@ -266,9 +266,14 @@ impl Comparison<'_> {
         (!right).then(|| PermissionChange::to(resource_type, wanted))
     }
 
+    /// Whether a permission for the type would reach anything. What is wanted and on its way out gets its permission when
+    /// it is added again; what is not wanted must be gone first.
     fn shares_type(&self, resource_type: &str) -> bool {
-        let live = self.container.resources.iter().filter(|(_, row)| row.state.may_grant());
-        live.into_iter().any(|(arn, _)| is_of_type(arn, resource_type))
+        self.container.resources.iter().any(|(arn, row)| {
+            let wanted = self.want.resources.get(arn) == Some(&Standing::Granted);
+            let reached = row.state.is_present() || row.state.may_grant() && !wanted;
+            reached && is_of_type(arn, resource_type)
+        })
     }
 
     fn unwanted_principals(&self) -> BTreeSet<String> {

@@ -133,7 +133,12 @@ pub(super) fn write_aspects(
         (
             Status::False,
             Reason::InvitationPending,
-            format!("{invited} invitations wait to be accepted outside; inside nobody waits for them"),
+            match invited {
+                1 => "an invitation waits to be accepted outside; inside nobody waits for it".to_owned(),
+                more => {
+                    format!("{more} invitations wait to be accepted outside; inside nobody waits for them")
+                }
+            },
         )
     };
     conditions::set(conditions, ACCEPTED, accepted.0, accepted.1, &accepted.2, Some(generation), now);

@@ -125,7 +125,7 @@ fn a_create_takes_all_principals_the_mark_and_the_first_hundred_resources() {
     assert_eq!(
         create.permissions,
         BTreeMap::from([(
-            "ec2:TransitGateway".to_owned(),
+            "ec2:PrefixList".to_owned(),
             "arn:aws:ram::aws:permission/AWSRAMDefaultPermissionX".to_owned()
         )])
     );

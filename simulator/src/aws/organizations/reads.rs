@@ -148,6 +148,7 @@ impl World {
             path.push(account.id.clone());
         }
         let state = account.state.text();
+        let paths = self.settings.paths_of_accounts.then(|| [format!("{}/", path.join("/"))]);
         json!({
             "Id": account.id,
             "Arn": account_arn(organization, &account.id),
@@ -155,7 +156,7 @@ impl World {
             "Name": account.name,
             "Status": if state == "CLOSED" { "SUSPENDED" } else { state },
             "State": state,
-            "Paths": [format!("{}/", path.join("/"))],
+            "Paths": paths,
             "JoinedMethod": "CREATED",
             "JoinedTimestamp": account.membership.as_ref().map(|place| place.joined_at),
         })

@@ -327,9 +327,12 @@ fn ending(stage: &Stage, name: &str, share: &Share) -> Option<String> {
     }
     if share.goes_outside() {
         let accepted = share.condition("Accepted");
-        return share
-            .is_invited()
-            .then(|| format!("{name}: principals {principals}; {}: {}", accepted.reason, accepted.message));
+        return (share.is_invited() && share.is_in_force()).then(|| {
+            format!(
+                "{name}: in force inside, principals {principals}; outside {}: {}",
+                accepted.reason, accepted.message
+            )
+        });
     }
     share.is_in_force().then(|| {
         let reach = reach(stage, share.resource());

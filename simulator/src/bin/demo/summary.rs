@@ -45,7 +45,7 @@ pub(crate) fn calls(journal: &[Entry]) -> Vec<String> {
             vec![kind.to_owned(), operation, all.to_string(), refused.to_string()]
         })
         .collect();
-    table(&["", "OPERATION", "CALLS", "REFUSED"], &rows)
+    table(&["KIND", "OPERATION", "CALLS", "REFUSED"], &rows)
 }
 
 /// The controller calls as the tooling account, and with the roles that it assumes from there.

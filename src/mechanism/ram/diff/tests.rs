@@ -38,7 +38,7 @@ fn difference_under(
     let desired = resolved_as(share, departure, known(&tree), policies, at(0));
     let mark = Mark { installation: US.into(), share: desired.key.clone(), uid: desired.uid.clone(), side };
     let claim = crate::plan::claim::claim(
-        listing,
+        &crate::plan::claim::Marked::of(listing),
         &mark,
         desired.ledger.get(&side),
         |_: &Arn| false,
@@ -218,6 +218,12 @@ fn t32_a_resource_without_any_permission_gets_its_default() {
     assert_eq!(inner(&hub(), without), ["permission ec2:TransitGateway=default (Widen, Edit)"]);
     let mut empty = ours("hub", Side::Inner).to(DATA, "ASSOCIATED");
     empty.permissions.clear();
+    let mut leaving = ours("hub", Side::Inner).to(DATA, "ASSOCIATED").sharing(GATEWAY, "DISASSOCIATING");
+    leaving.permissions.clear();
+    assert_eq!(
+        inner(&hub(), leaving),
+        ["waits: transit-gateway/tgw-1 is added once AWS has finished removing it"]
+    );
     // RAM attaches it with the first resource.
     assert_eq!(inner(&hub(), empty), ["+transit-gateway/tgw-1 (Widen, Edit)"]);
 }

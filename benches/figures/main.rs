@@ -1,0 +1,3 @@
+fn main() {
+    let _ = simulator::aws::Settings::default();
+}
