@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use kube::ResourceExt;
+
 use crate::{
     api::{
         AccountRegion, AccountSet, INSTALLATION, Installation, Organization, Share, SharingPolicy,
@@ -226,10 +228,11 @@ impl Context {
 
     /// Waits until each declared organization was tried to be read once, at most for a while after the start.
     pub async fn organizations_tried(&self) {
-        use kube::ResourceExt;
         let all = |tried: &BTreeSet<String>| {
             let declared = self.stores.organizations.all();
-            declared.iter().all(|o| tried.contains(&o.name_any()) || o.0.is_err())
+            declared
+                .iter()
+                .all(|organization| tried.contains(&organization.name_any()) || organization.0.is_err())
         };
         let mut tried = self.tried.subscribe();
         // The sender is ours: it is not dropped while we wait.
@@ -319,7 +322,6 @@ struct ShareIndex {
 
 impl ShareIndex {
     fn put(&mut self, share: &Guarded<Share>, gone: bool) -> bool {
-        use kube::ResourceExt;
         let key = ShareKey { namespace: share.namespace().unwrap_or_default(), name: share.name_any() };
         let before = self.places.remove(&key);
         for place in before.iter().flat_map(|(places, _)| places) {
@@ -364,7 +366,6 @@ pub fn account_pin(share: &Share) -> Option<AccountId> {
 
 /// What of a Share a plan rests on: its own status does not count, or every report would wake the next pass.
 fn essence(share: &Guarded<Share>) -> String {
-    use kube::ResourceExt;
     let annotation = |key: &str| share.annotations().get(key).cloned().unwrap_or_default();
     let generation = share.meta_generation();
     let deleting = share.meta_deleting();

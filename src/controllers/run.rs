@@ -86,7 +86,7 @@ pub async fn run(term: Term) {
         policies: policy_items.boxed(),
         shares: share_items.boxed(),
     };
-    let undeclared = drain(wakes_cells_of_records(undeclared_items.boxed(), triggers.clone()));
+    let undeclared = drain(wakes_cells_of_records(undeclared_items.boxed(), &context));
     let ready = stores.clone();
     let synced = term.synced;
     let announce = async move {
@@ -122,7 +122,9 @@ fn controllers(
     vec![
         one(
             stores.installations.store(),
-            wakes_all_cells(items.installations, context),
+            wakes_all_cells(items.installations, context, |context, name| {
+                context.stores.installations.get(None, name).is_some()
+            }),
             gathered(woken.installations).map(by_name),
             installation::reconcile,
             context,
@@ -146,7 +148,9 @@ fn controllers(
         ),
         one(
             stores.policies.store(),
-            wakes_all_cells(items.policies, context),
+            wakes_all_cells(items.policies, context, |context, name| {
+                context.stores.policies.get(None, name).is_some()
+            }),
             gathered(woken.policies).map(by_name),
             sharing_policy::reconcile,
             context,
@@ -262,14 +266,20 @@ fn touched<K: Resource<DynamicType = ()> + Send + 'static>(
 }
 
 /// A policy or the Installation concerns every cell: each plans again on what it holds. Own status writes do not count.
-fn wakes_all_cells<K>(items: Items<K>, context: &Arc<Context>) -> Items<K>
+fn wakes_all_cells<K>(
+    items: Items<K>,
+    context: &Arc<Context>,
+    is_there: impl Fn(&Context, &str) -> bool + Send + 'static,
+) -> Items<K>
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
 {
     let context = Arc::clone(context);
     let seen = Seen::default();
     touched(items, move |object| {
-        if is_new(&seen, object) {
+        // Always noted, so that one that is made anew is new.
+        let news = is_new(&seen, object);
+        if news || !is_there(&context, &object.name_any()) {
             context
                 .stores
                 .regions
@@ -384,14 +394,16 @@ fn wakes_sets_of_regions(items: Items<AccountRegion>, triggers: Triggers) -> Ite
 }
 
 /// A record that somebody deleted is made again, if there is still something to record.
-fn wakes_cells_of_records(items: Items<UndeclaredShare>, triggers: Triggers) -> Items<UndeclaredShare> {
+fn wakes_cells_of_records(items: Items<UndeclaredShare>, context: &Arc<Context>) -> Items<UndeclaredShare> {
+    let context = Arc::clone(context);
     let seen = Seen::default();
     touched(items, move |object| {
         let name = object.name_any();
-        if is_new(&seen, object)
+        let news = is_new(&seen, object);
+        if (news || context.stores.undeclared.get(None, &name).is_none())
             && let Some((cell, _)) = name.rsplit_once('.')
         {
-            triggers.region(cell);
+            context.triggers.region(cell);
         }
     })
 }

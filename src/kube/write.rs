@@ -99,6 +99,16 @@ impl Writer {
         &self.client
     }
 
+    /// A cluster-scoped object as it is now, past the stores.
+    pub async fn live<K>(&self, name: &str) -> Result<Option<K>, WriteError>
+    where
+        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
+        K::Scope: Scoped<K>,
+    {
+        let what = format!("{} {name}", K::kind(&()));
+        self.fenced(what, K::Scope::api(&self.client, None).get_opt(name)).await
+    }
+
     /// Writes the whole status of an object, if it is still the same object: top-level fields that are not in `status`
     /// any more are removed.
     pub async fn status<K>(
@@ -111,15 +121,42 @@ impl Writer {
         K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
         K::Scope: Scoped<K>,
     {
+        let metadata = object.uid().map_or_else(|| json!({}), |uid| json!({"uid": uid}));
+        self.patch_status(object, metadata, before, status).await
+    }
+
+    /// As [`Self::status`], if nobody has written the object since it was read: for what is decided by its own status.
+    pub async fn status_as_read<K>(
+        &self,
+        object: &K,
+        before: &impl Serialize,
+        status: &impl Serialize,
+    ) -> Result<(), WriteError>
+    where
+        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
+        K::Scope: Scoped<K>,
+    {
+        let metadata = json!({"uid": object.uid(), "resourceVersion": object.resource_version()});
+        self.patch_status(object, metadata, before, status).await
+    }
+
+    async fn patch_status<K>(
+        &self,
+        object: &K,
+        metadata: Value,
+        before: &impl Serialize,
+        status: &impl Serialize,
+    ) -> Result<(), WriteError>
+    where
+        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
+        K::Scope: Scoped<K>,
+    {
         let what = describe(object, "status");
         let mut fields = fields_of(status);
         for (key, _) in fields_of(before) {
             fields.entry(key).or_insert(Value::Null);
         }
-        let mut patch = json!({"status": &fields});
-        if let Some(uid) = object.uid() {
-            patch = json!({"metadata": {"uid": uid}, "status": fields});
-        }
+        let patch = json!({"metadata": metadata, "status": fields});
         let api = K::Scope::api(&self.client, object.namespace().as_deref());
         self.attempt(&K::kind(&()), what, async {
             api.patch_status(&object.name_any(), &PatchParams::default(), &Patch::Merge(patch))
@@ -129,8 +166,8 @@ impl Writer {
         .await
     }
 
-    /// Makes an object; one of that name that is there already is left as it is.
-    pub async fn create<K>(&self, object: &K) -> Result<(), WriteError>
+    /// Makes an object and answers it as stored; one of that name that is there already is left as it is, and none answered.
+    pub async fn create<K>(&self, object: &K) -> Result<Option<K>, WriteError>
     where
         K: Resource<DynamicType = ()> + Clone + Debug + Serialize + DeserializeOwned,
         K::Scope: Scoped<K>,
@@ -138,9 +175,18 @@ impl Writer {
         let what = describe(object, "object");
         let api = K::Scope::api(&self.client, object.namespace().as_deref());
         let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
-        let result =
-            self.attempt(&K::kind(&()), what, async { api.create(&params, object).await.map(drop) }).await;
-        result.or_else(|error| if error.exists_already() { Ok(()) } else { Err(error) })
+        let mut made = None;
+        let result = self
+            .attempt(&K::kind(&()), what, async {
+                made = Some(api.create(&params, object).await?);
+                Ok(())
+            })
+            .await;
+        match result {
+            Ok(()) => Ok(made),
+            Err(error) if error.exists_already() => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Writes an object as ours: what it names is set, created if missing.
@@ -225,16 +271,16 @@ impl Writer {
         result
     }
 
-    async fn fenced(
+    async fn fenced<T>(
         &self,
         what: String,
-        write: impl Future<Output = kube::Result<()>>,
-    ) -> Result<(), WriteError> {
+        write: impl Future<Output = kube::Result<T>>,
+    ) -> Result<T, WriteError> {
         if let Err(refusal) = self.fence.check() {
             return Err(WriteError::Refused { what, refusal });
         }
         match tokio::time::timeout(self.timeout, write).await {
-            Ok(Ok(())) => Ok(()),
+            Ok(Ok(written)) => Ok(written),
             Ok(Err(source)) => Err(WriteError::Apiserver { what, source: Box::new(source) }),
             Err(_elapsed) => Err(WriteError::TimedOut { what, after: self.timeout }),
         }

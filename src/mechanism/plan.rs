@@ -7,7 +7,7 @@ use crate::{
     model::{Arn, Digest, Mark, Side, Timestamp},
     plan::{
         claim::{Claim, Marked, claim},
-        desired::{Desired, DesiredContainer, DesiredShare, Fate},
+        desired::{Desired, DesiredContainer, DesiredShare},
         gate::Gate,
         observed::Listing,
         step::{Chain, Create, batch},
@@ -47,8 +47,9 @@ pub fn plan(desired: &Desired, listing: &Listing, circumstances: &Circumstances<
                 Claim::Lost { id, .. } => (view.container, view.lost) = (Some(id.clone()), true),
                 Claim::Absent { .. } => {}
             }
-            // A container that somebody else took is not ours to account for; a released one is on record elsewhere.
-            if !view.lost && share.fate != Fate::Release {
+            // A container that somebody else took is not ours to account for. One that is being released is its Share's until
+            // that is gone, and on record then.
+            if !view.lost {
                 claimed.extend(view.container.clone());
             }
             if let Some(want) = share.containers.get(&side) {

@@ -270,6 +270,7 @@ async fn without_outside_targets_the_outer_share_goes() {
     assert_eq!(world.live_shares().len(), 2);
     world.accept_invitations();
     world.until_in_force([(TGW, DATA), (TGW, PARTNER)]).await;
+    world.rest(700).await;
     world.rests().await;
 }
 
@@ -285,6 +286,7 @@ async fn one_entry_that_cannot_be_resolved_holds_back_no_other() {
         .await;
     world.start();
     world.until_in_force([(TGW, DATA)]).await;
+    world.rest(10).await;
     let object = world.until_says("hub", "Ready", "False", "NameUnknown").await;
     assert_eq!(object["status"]["counts"]["principals"]["display"], "1/3");
     let reasons: Vec<_> = object["status"]["principals"]

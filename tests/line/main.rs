@@ -13,6 +13,8 @@ mod world;
 
 mod cells;
 mod deletion;
+mod drift;
 mod lifecycle;
 mod names;
 mod switches;
+mod undeclared;

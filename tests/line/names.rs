@@ -136,7 +136,10 @@ async fn a_stale_tree_widens_nothing_and_ends_still_come() {
     world.start();
     world.rest(2000).await;
     world.until_in_force([(TGW, DATA)]).await;
-    world.until_says("hub", "Ready", "False", "TreeUnknown").await;
+    let hub = world.stored("shares", "network-team", "hub").unwrap();
+    let reasons: Vec<_> =
+        hub["status"]["principals"].as_array().unwrap().iter().map(|p| p["reason"].clone()).collect();
+    assert_eq!(reasons, ["TreeUnknown", "TreeUnknown", "Expired"]);
     organizations_down(&world, false);
     world.desire([(TGW, DATA), (TGW, WEB)]);
     world.rest(700).await;

@@ -173,7 +173,8 @@ async fn a_refusal_is_lifted_by_a_policy_and_comes_back_without_it() {
 
     world.desire([]);
     world.delete(more).await;
-    world.until_in_force([]).await;
+    world.rest(10).await;
+    assert!(world.in_force().is_empty(), "it does not wait for the next reading");
     world.until_says("hub", "Ready", "False", "NotPermitted").await;
     world.rest(700).await;
     world.rests().await;

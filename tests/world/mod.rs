@@ -30,7 +30,7 @@ use simulator::{
 
 pub use self::{
     guard::{Guard, Pair},
-    told::{Event, Told},
+    told::Told,
 };
 
 /// 2026-11-25T00:00:00Z.

@@ -131,6 +131,8 @@ async fn show(
     write(context, name, existing, &before, &after).await
 }
 
+/// Only over what was read: a record says by its own status whether it was released. One that is there and was not seen yet
+/// is judged once it is.
 async fn write(
     context: &Arc<Context>,
     name: &str,
@@ -138,15 +140,18 @@ async fn write(
     before: &UndeclaredShareStatus,
     after: &UndeclaredShareStatus,
 ) -> Result<(), WriteError> {
-    let made = UndeclaredShare {
+    if let Some(existing) = existing {
+        return context.writer.status_as_read(existing, before, after).await;
+    }
+    let record = UndeclaredShare {
         metadata: ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() },
         spec: UndeclaredShareSpec::default(),
         status: None,
     };
-    if existing.is_none() {
-        context.writer.create(&made).await?;
+    match context.writer.create(&record).await? {
+        Some(made) => context.writer.status_as_read(&made, before, after).await,
+        None => Ok(()),
     }
-    context.writer.status(existing.unwrap_or(&made), before, after).await
 }
 
 fn status(
@@ -304,8 +309,9 @@ pub(super) async fn release(
         views.filter(|view| !view.lost).filter_map(|view| listing?.containers.get(view.container.as_ref()?));
     for container in containers.filter(|container| container.state.is_live()) {
         let name = name(cell, container);
-        let existing = context.stores.undeclared.get(None, &name);
-        let existing = existing.as_ref().and_then(|record| record.0.as_ref().ok());
+        // Read live: the Share goes once this is written, so it must not be passed over for what the store has not seen.
+        let live = context.writer.live::<UndeclaredShare>(&name).await?;
+        let existing = live.as_ref();
         let ends = desired.targets.iter().filter_map(|target| {
             let id = target.principal.as_ref()?.to_string();
             Some(UndeclaredPrincipal { id, external: true, until: Some(Time(target.until?)) })

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::{
+    api::Reason,
     api::share_status::{EntryState, Invitation, PrincipalState, ResourceState},
     model::{Principal, Side},
     plan::{
@@ -27,10 +28,10 @@ impl Known<'_> {
         self.container.and_then(|container| container.principals.get(principal))
     }
 
-    fn held(&self, kind: &ChangeKind) -> Option<String> {
+    fn held(&self, kind: &ChangeKind) -> Option<Reason> {
         let held = self.view.iter().flat_map(|view| &view.held);
         let mut of = held.filter(|(change, _)| change.kind == *kind || change.kind == ChangeKind::Create);
-        of.next().map(|(_, reason)| format!("held: {reason}"))
+        of.next().map(|(_, reason)| *reason)
     }
 }
 
@@ -47,10 +48,12 @@ fn principal(target: &Target, known: Known<'_>) -> PrincipalState {
     let external = target.side == Side::Outer;
     let held = target.principal.as_ref().and_then(|p| known.held(&ChangeKind::AddPrincipal(p.clone())));
     let (state, message) = state(&target.standing, target.refusal.as_ref(), row, held, external);
+    let refused = target.refusal.as_ref().map(|refusal| refusal.reason);
+    let reason = refused.or(held.filter(|_| state == EntryState::Held));
     PrincipalState {
         id: target.principal.as_ref().map(ToString::to_string).unwrap_or_default(),
         declared_as: Some(target.declared_as.clone()),
-        reason: target.refusal.as_ref().map(|refusal| refusal.reason.to_string()),
+        reason: reason.map(|reason| reason.to_string()),
         invitation: (external && target.standing == Standing::Granted).then(|| invitation(row)),
         open_ended: target.principal.as_ref().is_some_and(Principal::is_open_ended),
         until: target.until.map(Time),
@@ -82,13 +85,23 @@ pub(super) fn resources(desired: &DesiredShare, known: &BTreeMap<Side, Known<'_>
             let states = per_side.map(|(_, known)| {
                 let row = known.container.and_then(|container| container.resources.get(arn));
                 let held = known.held(&ChangeKind::AddResource(arn.clone()));
-                state(&resource.standing, resource.refusal.as_ref(), row, held, false)
+                let (state, message) = state(&resource.standing, resource.refusal.as_ref(), row, held, false);
+                (state, message, held.filter(|_| state == EntryState::Held))
             });
-            let nowhere = || state(&resource.standing, resource.refusal.as_ref(), None, None, false);
-            let (state, message) =
-                states.max_by_key(|(state, _)| *state != EntryState::InForce).unwrap_or_else(nowhere);
-            let reason = resource.refusal.as_ref().map(|refusal| refusal.reason.to_string());
-            ResourceState { arn: arn.clone(), state, reason, message }
+            let nowhere = || {
+                let (state, message) =
+                    state(&resource.standing, resource.refusal.as_ref(), None, None, false);
+                (state, message, None)
+            };
+            let (state, message, held) =
+                states.max_by_key(|(state, ..)| *state != EntryState::InForce).unwrap_or_else(nowhere);
+            let reason = resource.refusal.as_ref().map(|refusal| refusal.reason).or(held);
+            ResourceState {
+                arn: arn.clone(),
+                state,
+                reason: reason.map(|reason| reason.to_string()),
+                message,
+            }
         })
         .collect();
     entries.sort_by_key(|entry| entry.state == EntryState::InForce);
@@ -99,7 +112,7 @@ fn state(
     standing: &Standing,
     refusal: Option<&Refusal>,
     row: Option<&Row>,
-    held: Option<String>,
+    held: Option<Reason>,
     external: bool,
 ) -> (EntryState, Option<String>) {
     let because = refusal.map(|refusal| refusal.message.clone());
@@ -113,7 +126,8 @@ fn state(
     }
 }
 
-fn granted(row: Option<&Row>, held: Option<String>, external: bool) -> (EntryState, Option<String>) {
+fn granted(row: Option<&Row>, held: Option<Reason>, external: bool) -> (EntryState, Option<String>) {
+    let held = held.map(|reason| format!("held: {reason}"));
     let Some(row) = row else {
         return held.map_or((EntryState::Pending, None), |held| (EntryState::Held, Some(held)));
     };
