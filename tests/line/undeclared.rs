@@ -35,7 +35,10 @@ async fn shown_is_what_lets_somebody_outside_in_or_all_and_rules_hide_nothing_fr
     assert_eq!(named(&world), [pair("partner-prefixes", "Foreign")]);
     let cases = [
         (json!({"objects": "All"}), vec![pair("inside", "Foreign"), pair("partner-prefixes", "Foreign")]),
-        (json!({"objects": "All", "ignore": [{"name": "ins*", "reason": "old"}]}), vec![pair("partner-prefixes", "Foreign")]),
+        (
+            json!({"objects": "All", "ignore": [{"name": "ins*", "reason": "old"}]}),
+            vec![pair("partner-prefixes", "Foreign")],
+        ),
         (
             json!({"objects": "All", "ignore": [{"name": "*-prefixes", "reason": "old"}, {"tags": {"created-by": "console"}, "reason": "old"}]}),
             vec![pair("inside", "Foreign"), pair("partner-prefixes", "Foreign")],
@@ -64,7 +67,13 @@ async fn each_mark_says_whose_it_is_and_look_alikes_are_nobodys() {
         .await;
     world.apply(undeclared(json!({"objects": "All"}))).await;
     let mark = |installation: &str, name: &str| {
-        let tags = [("installation", installation), ("namespace", "network-team"), ("name", name), ("uid", "u-1"), ("side", "inner")];
+        let tags = [
+            ("installation", installation),
+            ("namespace", "network-team"),
+            ("name", name),
+            ("uid", "u-1"),
+            ("side", "inner"),
+        ];
         tags.map(|(key, value)| json!({"key": format!("sharekeeper.dev/{key}"), "value": value})).to_vec()
     };
     let make = |name: &str, tags: Vec<Value>| {
@@ -76,7 +85,13 @@ async fn each_mark_says_whose_it_is_and_look_alikes_are_nobodys() {
     make("of-a-peer", mark("east", "a"));
     make("of-a-stranger", mark("west", "a"));
     make("of-nobody-any-more", mark("test", "gone"));
-    make("looks-alike", vec![json!({"key": "sharekeeper/installation", "value": "test"}), json!({"key": "Sharekeeper.dev/name", "value": "hub"})]);
+    make(
+        "looks-alike",
+        vec![
+            json!({"key": "sharekeeper/installation", "value": "test"}),
+            json!({"key": "Sharekeeper.dev/name", "value": "hub"}),
+        ],
+    );
     world.start();
     world.rest(60).await;
     assert_eq!(
@@ -93,7 +108,9 @@ async fn each_mark_says_whose_it_is_and_look_alikes_are_nobodys() {
 
     // The Share that the orphan's mark names comes back, as from a restored cluster, and claims it.
     world.desire([(LIST, DATA)]);
-    world.apply(share("gone", json!({"resources": [{"arn": LIST}], "targets": [{"account": "data-prod"}]}))).await;
+    world
+        .apply(share("gone", json!({"resources": [{"arn": LIST}], "targets": [{"account": "data-prod"}]})))
+        .await;
     world.until_ready("gone").await;
     assert_eq!(world.aws_writes(), ["TagResource", "UpdateResourceShare"]);
     world.rest(10).await;
@@ -109,7 +126,10 @@ async fn a_container_that_somebody_else_took_is_left_alone_and_said() {
     world.start();
     world.until_ready("hub").await;
     let arn = world.container("hub", sharekeeper::model::Side::Inner).await;
-    world.by_hand("TagResource", json!({"resourceShareArn": arn, "tags": [{"key": "sharekeeper.dev/installation", "value": "east"}]}));
+    world.by_hand(
+        "TagResource",
+        json!({"resourceShareArn": arn, "tags": [{"key": "sharekeeper.dev/installation", "value": "east"}]}),
+    );
     world.rest(700).await;
     let writes = world.aws_writes().len();
     world.until_says("hub", "Ready", "False", "Conflict").await;
