@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use sharekeeper::{api::Reason, model::Side};
-use simulator::aws::{action::Action, example};
+use simulator::aws::action::Action;
 
 use crate::world::{DATA, LIST, PARTNER, RULE, TGW, WEB, World, outside, policy, share};
 
@@ -56,6 +56,8 @@ fn picture(world: &World) -> Vec<String> {
             .as_array()
             .unwrap()
             .iter()
+            // Of a type that is shared: AWS keeps a default that came with a resource which is out again.
+            .filter(|p| p["resourceType"] != "ec2:PrefixList")
             .map(|p| format!("{} v{}", p["name"], p["version"]))
             .collect();
         permissions.sort();
@@ -64,6 +66,7 @@ fn picture(world: &World) -> Vec<String> {
             share["name"], share["allowExternalPrincipals"]
         ));
     }
+    lines.sort();
     lines
 }
 
@@ -258,5 +261,4 @@ async fn a_share_made_by_hand_is_shown_and_left() {
     world.by_hand("DeleteResourceShare", json!({"resourceShareArn": arn}));
     world.rest(700).await;
     assert!(!world.all_stored("undeclaredshares").iter().any(|r| r["status"]["id"] == arn));
-    assert_eq!(example::NETWORK_PROD, "111122223333");
 }

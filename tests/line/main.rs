@@ -12,9 +12,12 @@
 mod world;
 
 mod cells;
+mod crash;
 mod deletion;
 mod drift;
+mod figures;
 mod lifecycle;
 mod names;
+mod oddities;
 mod switches;
 mod undeclared;

@@ -1,6 +1,9 @@
 //! One UndeclaredShare for each container that nobody declared and that is to be shown, and for each that was released.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{ResourceExt, api::ObjectMeta};
@@ -20,9 +23,9 @@ use crate::{
     },
     controllers::context::Context,
     kube::{watched::readable, write::WriteError},
-    model::{Cell, Digest, Timestamp},
+    model::{Arn, Cell, Digest, Timestamp},
     plan::{
-        desired::DesiredShare,
+        desired::{DesiredShare, Fate},
         observed::{Container, Listing},
         policy::matches,
         undeclared::Undeclared,
@@ -44,7 +47,7 @@ pub(super) async fn keep(
     let existing: BTreeMap<String, &UndeclaredShare> =
         readable(&all).filter(here).map(|r| (r.name_any(), r)).collect();
     let shown: BTreeMap<String, &Undeclared> =
-        shown(pass).into_iter().map(|u| (name(cell, &u.container), u)).collect();
+        shown(pass).into_iter().map(|u| (name(cell, &u.container.id), u)).collect();
     for (name, undeclared) in &shown {
         show(
             context,
@@ -68,15 +71,27 @@ pub(super) async fn keep(
     Ok(())
 }
 
-/// Whether it is certain that a record which is not to be shown has nothing left to record. What a Share let go in this
-/// very moment is not known as released yet, and its record may still be without a status: such a record stays while the
-/// container lives and no Share claims it.
+/// Whether it is certain that a record which is not to be shown has nothing left to record. Absence takes a whole reading.
+/// What a Share let go a moment ago may not be known as released yet, and its record may still be without a status: such
+/// a record stays while the container lives and no Share claims it.
 fn is_settled(pass: &Pass<'_>, listing: &Listing, record_name: &str, record: &UndeclaredShare) -> bool {
     let cell = &pass.gathered.cell;
-    let live = listing.live().any(|container| name(cell, container) == record_name);
-    let claimed = !pass.plan.undeclared.iter().any(|u| name(cell, &u.container) == record_name);
+    let container = listing.containers.values().find(|container| name(cell, &container.id) == record_name);
+    let claimed = !pass.plan.undeclared.iter().any(|u| name(cell, &u.container.id) == record_name);
     let just_released = record.status.as_ref().is_none_or(|status| status.why == Why::Released);
-    !live || (pass.observed.full && (claimed || !just_released))
+    match container {
+        None => pass.observed.full,
+        Some(container) if !container.state.is_live() => true,
+        Some(_) if claimed => !names_of_released(pass).contains(record_name),
+        Some(_) => !just_released,
+    }
+}
+
+/// The records of what is being released in this pass: they stay when its Share is gone.
+fn names_of_released(pass: &Pass<'_>) -> BTreeSet<String> {
+    let going = pass.desired.shares.values().filter(|share| share.fate == Fate::Release);
+    let views = going.filter_map(|share| pass.plan.shares.get(&share.key)).flat_map(BTreeMap::values);
+    views.filter_map(|view| view.container.as_ref()).map(|id| name(&pass.gathered.cell, id)).collect()
 }
 
 fn is_of(record: &UndeclaredShare, cell: &Cell) -> bool {
@@ -110,8 +125,8 @@ fn is_ignored(set: &AccountSet, undeclared: &Undeclared) -> bool {
 }
 
 /// The name of a container's record.
-pub(super) fn name(cell: &Cell, container: &Container) -> String {
-    format!("{cell}.{}", Digest::of([container.id.as_str()]))
+pub(super) fn name(cell: &Cell, container: &Arn) -> String {
+    format!("{cell}.{}", Digest::of([container.as_str()]))
 }
 
 async fn show(
@@ -308,7 +323,7 @@ pub(super) async fn release(
     let containers =
         views.filter(|view| !view.lost).filter_map(|view| listing?.containers.get(view.container.as_ref()?));
     for container in containers.filter(|container| container.state.is_live()) {
-        let name = name(cell, container);
+        let name = name(cell, &container.id);
         // Read live: the Share goes once this is written, so it must not be passed over for what the store has not seen.
         let live = context.writer.live::<UndeclaredShare>(&name).await?;
         let existing = live.as_ref();

@@ -1,0 +1,145 @@
+//! Killed before or after any write to AWS or to the cluster, and started again: the same end (law 6).
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
+};
+
+use serde_json::{Value, json};
+use simulator::kube::Act;
+
+use crate::world::{DATA, LIST, PARTNER, SUBNET_1, TGW, WEB, World, outside, share};
+
+/// The first state of the world: three Shares, one with an outside.
+fn first() -> Vec<Value> {
+    vec![
+        share(
+            "hub",
+            json!({"allowExternal": true, "targets": [{"account": DATA}, outside("2027-01-20T00:00:00Z")]}),
+        ),
+        share("nets", json!({"resources": [{"arn": SUBNET_1}], "targets": [{"account": DATA}]})),
+        share("list", json!({"resources": [{"arn": LIST}], "targets": [{"account": DATA}]})),
+    ]
+}
+
+const FIRST: [(&str, &str); 4] = [(TGW, DATA), (TGW, PARTNER), (SUBNET_1, DATA), (LIST, DATA)];
+const SECOND: [(&str, &str); 2] = [(TGW, WEB), (SUBNET_1, DATA)];
+
+/// Edits one, deletes another, leaves the third.
+async fn change(world: &World) {
+    world
+        .apply(share("hub", json!({"name": "core", "tags": {"a": "b"}, "targets": [{"account": WEB}]})))
+        .await;
+    if world.share("list").await.is_some_and(|s| s.metadata.deletion_timestamp.is_none()) {
+        world.delete_share("list").await;
+    }
+}
+
+/// Lives through both states; `killer` is asked every tenth of a second whether to kill and start again.
+async fn live(world: &mut World, killed: impl Fn(&World) -> bool) -> bool {
+    let mut was_killed = false;
+    world.desire(FIRST);
+    for object in first() {
+        world.apply(object).await;
+    }
+    world.start();
+    was_killed |= watch(world, 30, &killed).await;
+    world.accept_invitations();
+    was_killed |= watch(world, 700, &killed).await;
+    let wanted: std::collections::BTreeSet<_> =
+        FIRST.iter().map(|(r, p)| ((*r).to_owned(), (*p).to_owned())).collect();
+    assert_eq!(world.in_force(), wanted);
+    world.desire(SECOND);
+    change(world).await;
+    was_killed |= watch(world, 60, &killed).await;
+    was_killed
+}
+
+async fn watch(world: &mut World, seconds: u64, killed: &impl Fn(&World) -> bool) -> bool {
+    let mut was_killed = false;
+    let end = tokio::time::Instant::now() + std::time::Duration::from_secs(seconds);
+    while tokio::time::Instant::now() < end {
+        tokio::time::sleep(std::time::Duration::from_millis(if seconds > 100 { 2000 } else { 100 })).await;
+        if !was_killed && killed(world) {
+            was_killed = true;
+            world.start();
+        }
+    }
+    world.guard.look("after a while");
+    was_killed
+}
+
+/// The end that every run must come to.
+async fn ends_well(world: &World, what: &str) {
+    let wanted: std::collections::BTreeSet<_> =
+        SECOND.iter().map(|(r, p)| ((*r).to_owned(), (*p).to_owned())).collect();
+    assert_eq!(world.in_force(), wanted, "{what}\n{}", world.everything());
+    assert_eq!(world.guard.violations(), Vec::<String>::new(), "{what}");
+    let mut names: Vec<_> =
+        world.live_shares().iter().map(|s| s["name"].as_str().unwrap().to_owned()).collect();
+    names.sort();
+    assert_eq!(names, ["core", "network-team.nets"], "{what}");
+    assert!(world.share("list").await.is_none(), "{what}: list is gone");
+    for name in ["hub", "nets"] {
+        let object = world.stored("shares", "network-team", name).unwrap();
+        assert_eq!(crate::world::condition(&object, "Ready").unwrap().0, "True", "{what}: {name}");
+    }
+    // Every container that was ever made was made once.
+    let creates = world.aws_writes().iter().filter(|w| *w == "CreateResourceShare").count();
+    assert_eq!(creates, 4, "{what}");
+    let (aws, kube) = (world.aws_writes().len(), world.controller_writes().len());
+    world.rest(700).await;
+    assert_eq!(world.aws_writes().len(), aws, "{what}: rest");
+    assert_eq!(world.controller_writes()[kube..], [] as [String; 0], "{what}: rest");
+}
+
+#[tokio::test(start_paused = true)]
+async fn killed_before_or_after_any_write_to_aws_it_comes_to_the_same_end() {
+    let mut points = 0;
+    loop {
+        let mut world = World::with_basics(300).await;
+        world.guard.freeze_at(points);
+        let killed = live(&mut world, |world| {
+            world.guard.is_frozen() && {
+                world.guard.freeze_at(usize::MAX);
+                true
+            }
+        })
+        .await;
+        ends_well(&world, &format!("AWS point {points}")).await;
+        if !killed {
+            break;
+        }
+        points += 1;
+    }
+    // Four creates, a removal, a rename, an addition, a tag, two deletions, each before and after.
+    assert!(points >= 20, "{points} points");
+}
+
+#[tokio::test(start_paused = true)]
+async fn killed_before_or_after_any_write_to_the_cluster_it_comes_to_the_same_end() {
+    let mut points = 0;
+    loop {
+        let mut world = World::with_basics(301).await;
+        let frozen = Arc::new(AtomicBool::new(false));
+        let seen = AtomicUsize::new(0);
+        let hook = Arc::clone(&frozen);
+        world.kube.with(|cluster| {
+            cluster.set_hook(Some(Box::new(move |point| {
+                let mine = point.entry.user == "controller";
+                if mine && seen.fetch_add(1, Ordering::SeqCst) == points {
+                    hook.store(true, Ordering::SeqCst);
+                    return Act::Freeze;
+                }
+                Act::Proceed
+            })));
+        });
+        let killed = live(&mut world, |_| frozen.load(Ordering::SeqCst)).await;
+        ends_well(&world, &format!("cluster point {points}")).await;
+        if !killed {
+            break;
+        }
+        points += 1;
+    }
+    assert!(points >= 40, "{points} points");
+}
