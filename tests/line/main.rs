@@ -5,7 +5,13 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "helpers of tests fail as tests do"
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    clippy::needless_pass_by_value,
+    clippy::too_many_lines,
+    clippy::type_complexity,
+    reason = "a test's words: short, and failing as tests do"
 )]
 
 #[path = "../world/mod.rs"]
@@ -15,9 +21,7 @@ mod cells;
 mod crash;
 mod deletion;
 mod drift;
-mod figures;
 mod lifecycle;
 mod names;
-mod oddities;
 mod switches;
 mod undeclared;

@@ -1,5 +1,18 @@
 //! The whole controller in one process, on virtual time: the real kube client on the kube API in memory, the real AWS
 //! SDK on the simulated AWS.
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    clippy::format_push_string,
+    clippy::indexing_slicing,
+    clippy::manual_assert,
+    clippy::needless_pass_by_value,
+    clippy::panic,
+    clippy::type_complexity,
+    clippy::unwrap_used,
+    reason = "a test's words: short, and failing as tests do"
+)]
 #![allow(dead_code, unreachable_pub, unused_imports, reason = "each test binary uses a part of it")]
 
 mod guard;
