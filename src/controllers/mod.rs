@@ -10,6 +10,7 @@ pub mod share;
 pub mod sharing_policy;
 pub mod telemetry;
 pub mod triggers;
+mod wakes;
 
 /// An error with all its sources, as people read it.
 pub fn chain_of(error: &dyn std::error::Error) -> String {
