@@ -64,7 +64,7 @@ const CONTROLLER_MAY: &[&str] = &[
     "cluster sharekeeper.dev/shares/status: patch",
     "cluster sharekeeper.dev/sharingpolicies: list watch",
     "cluster sharekeeper.dev/sharingpolicies/status: patch",
-    "cluster sharekeeper.dev/undeclaredshares: create delete list watch",
+    "cluster sharekeeper.dev/undeclaredshares: create delete get list watch",
     "cluster sharekeeper.dev/undeclaredshares/status: patch",
     "sharekeeper-system coordination.k8s.io/leases: create",
     "sharekeeper-system coordination.k8s.io/leases[sharekeeper]: get update",
