@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use proptest::{prelude::*, strategy::ValueTree};
 
 use self::{
-    run::{CLEAR, Conditions, any_gate, converge, execute, interrupted, outcome, wanted},
+    run::{CLEAR, Conditions, any_gate, converge, execute, interrupted, outcome, touched, wanted},
     world::{Dice, ENFORCE, World, edited, plan_of, switched},
 };
 use crate::{
@@ -210,7 +210,7 @@ proptest! {
         let mut dice = Dice::new(&bytes.0);
         let world = World::new(&mut dice);
         let plan = world.plan(&ENFORCE);
-        prop_assert!(plan.touched().is_disjoint(&world.untouchable));
+        prop_assert!(touched(&plan).is_disjoint(&world.untouchable));
         let named: BTreeSet<_> = plan.undeclared.iter().map(|u| u.container.id.clone()).collect();
         let live = world.untouchable.iter().filter(|id| world.listing.containers[*id].state != ContainerState::Deleted);
         for id in live {

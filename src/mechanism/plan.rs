@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use crate::{
     mechanism::ram,
-    model::{Arn, Digest, Mark, Side, Timestamp},
+    model::{Digest, Mark, Side, Timestamp},
     plan::{
-        claim::{Claim, Marked, claim},
+        claim::{Claim, Marked, Recollection, claim},
         desired::{Desired, DesiredContainer, DesiredShare},
         gate::Gate,
         observed::Listing,
@@ -23,8 +23,8 @@ pub struct Circumstances<'a> {
     pub marks: Marks<'a>,
     /// What the platform allows now.
     pub gate: &'a Gate,
-    /// Whether complete listings have been without a container for longer than AWS takes to show it.
-    pub unlisted_for_long: &'a dyn Fn(&Arn) -> bool,
+    /// What earlier passes found out.
+    pub recollection: &'a dyn Recollection,
     /// Now.
     pub now: Timestamp,
 }
@@ -39,7 +39,7 @@ pub fn plan(desired: &Desired, listing: &Listing, circumstances: &Circumstances<
         for side in [Side::Inner, Side::Outer] {
             let mark = mark(share, side, circumstances.marks.installation);
             let ledger = share.ledger.get(&side);
-            let found = claim(&marked, &mark, ledger, circumstances.unlisted_for_long, circumstances.now);
+            let found = claim(&marked, &mark, ledger, circumstances.recollection, circumstances.now);
             let mut view = SideView::default();
             match &found {
                 Claim::Found(container) => view.container = Some(container.id.clone()),

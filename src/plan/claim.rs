@@ -63,16 +63,24 @@ impl<'a> Marked<'a> {
     }
 }
 
+/// What earlier passes found out. All of it may be forgotten: then nothing is concluded from it.
+pub trait Recollection {
+    /// Whether complete listings have been without this container for longer than AWS takes to show a new share.
+    fn unlisted_for_long(&self, id: &Arn) -> bool;
+
+    /// Whether AWS refused the last create of this side because its token belongs to an earlier request.
+    fn token_is_spent(&self, share: &ShareKey, side: Side) -> bool;
+}
+
 /// Finds the container of one side of a Share: first the one in the ledger, then one that carries the mark.
 ///
-/// `unlisted_for_long` says of an ARN that complete listings have been without it for longer than AWS takes to show a
-/// new share; only then does silence prove absence. A tombstone proves it at once (ram.md §2.4). A create that was sent
-/// so long ago, was never answered and is not listed, was in vain.
+/// Only long silence proves absence; a tombstone proves it at once (ram.md §2.4). A create whose token is spent, that was
+/// sent longer ago than AWS takes to show what it made, and of which nothing is listed, needs another token.
 pub fn claim<'a>(
     marked: &Marked<'a>,
     mark: &Mark,
     ledger: Option<&LedgerEntry>,
-    unlisted_for_long: impl Fn(&Arn) -> bool,
+    recollection: &(impl Recollection + ?Sized),
     now: Timestamp,
 ) -> Claim<'a> {
     let listing = marked.listing;
@@ -91,11 +99,12 @@ pub fn claim<'a>(
         (None, _) => Claim::Absent { incarnation: 1 },
         (Some(entry), None) => {
             let sent = entry.create_sent_at.unwrap_or(now);
-            let in_vain = now.as_second() - sent.as_second() >= WINDOW_SECONDS;
+            let long_ago = now.as_second() - sent.as_second() >= WINDOW_SECONDS;
+            let in_vain = long_ago && recollection.token_is_spent(&mark.share, mark.side);
             Claim::Absent { incarnation: entry.incarnation.max(1) + i64::from(in_vain) }
         }
         (Some(entry), Some(id)) => {
-            if listing.containers.contains_key(id) || unlisted_for_long(id) {
+            if listing.containers.contains_key(id) || recollection.unlisted_for_long(id) {
                 Claim::Absent { incarnation: entry.incarnation + 1 }
             } else {
                 Claim::Unlisted { id: id.clone() }
@@ -155,7 +164,8 @@ mod tests {
         silent_for_long: bool,
     ) -> String {
         let listing = listing(containers.map(Clone::clone));
-        words(&claim(&Marked::of(&listing), &mark(), ledger, |_| silent_for_long, Timestamp::UNIX_EPOCH))
+        let recollection = Recalled { unlisted_for_long: silent_for_long, ..NOTHING };
+        words(&claim(&Marked::of(&listing), &mark(), ledger, &recollection, at(0)))
     }
 
     fn one(id: &str) -> Container {
@@ -203,6 +213,24 @@ mod tests {
             claimed([&shred("them")], Some(&entry(Some("a"), 1)), false),
             "lost a to installation them"
         );
+    }
+
+    #[test]
+    fn a_token_is_changed_only_when_it_is_spent_and_nothing_of_it_can_still_appear() {
+        for (spent, seconds, expected) in [
+            (false, WINDOW_SECONDS * 9, "absent #2"),
+            (true, WINDOW_SECONDS - 1, "absent #2"),
+            (true, WINDOW_SECONDS, "absent #3"),
+        ] {
+            let sent = LedgerEntry { create_sent_at: Some(at(0)), ..entry(None, 2) };
+            let recollection = Recalled { token_is_spent: spent, ..NOTHING };
+            let (empty, listed) = (listing([]), listing([one("a")]));
+            let of = |listing| {
+                words(&claim(&Marked::of(listing), &mark(), Some(&sent), &recollection, at(seconds)))
+            };
+            assert_eq!(of(&empty), expected);
+            assert_eq!(of(&listed), "found a");
+        }
     }
 
     #[test]

@@ -15,7 +15,14 @@ use crate::{
 /// reported for associations (ram.md §2.1, T11). \[X\]
 pub const WINDOW_SECONDS: i64 = 600;
 
-/// The writes of one cell that no read has shown yet.
+/// How long a name, flag, permission or tag that a read has shown is held against an older replica's answer, in seconds.
+/// Nothing in such an answer tells its age, so it is short: what a person changes back meanwhile is noticed after it. \[X\]
+const SETTLED_SECONDS: i64 = 60;
+
+/// The writes of one cell that reads need not show yet, or that a read may still be too old to show.
+///
+/// Reads are not monotonic: one may show a write and the next, from another replica, may not. So a write that was shown
+/// is kept for a while and laid over what contradicts it, unless AWS dates the contradiction after the write.
 #[derive(Clone, Debug, Default)]
 pub struct Expectations {
     entries: BTreeMap<(Arn, Expected), Entry>,
@@ -25,6 +32,8 @@ pub struct Expectations {
 struct Entry {
     since: Timestamp,
     value: Value,
+    /// A read has shown it.
+    shown: bool,
 }
 
 /// What a write concerned.
@@ -43,8 +52,8 @@ enum Expected {
 enum Value {
     Made(Box<Container>),
     Deleted,
-    Present { external: bool },
-    Absent,
+    Present(Row),
+    Absent(AssociationState),
     Text(String),
     Flag(bool),
     Permission { arn: Option<String>, version: Option<String> },
@@ -56,17 +65,22 @@ impl Expectations {
     pub fn concern(&self, container: &Arn) -> bool {
         // Existence is the first of what may be expected of a container.
         let first = (container.clone(), Expected::Existence);
-        self.entries.range(first..).next().is_some_and(|((id, _), _)| id == container)
+        let of_container = self.entries.range(first..).take_while(|((id, _), _)| id == container);
+        of_container.into_iter().any(|(_, entry)| !entry.shown)
     }
 
     /// The containers with writes that no read has shown yet.
     pub fn containers(&self) -> std::collections::BTreeSet<Arn> {
-        self.entries.keys().map(|(id, _)| id.clone()).collect()
+        self.outstanding().map(|((id, _), _)| id.clone()).collect()
     }
 
     /// When the oldest outstanding write was made.
     pub fn oldest(&self) -> Option<Timestamp> {
-        self.entries.values().map(|entry| entry.since).min()
+        self.outstanding().map(|(_, entry)| entry.since).min()
+    }
+
+    fn outstanding(&self) -> impl Iterator<Item = (&(Arn, Expected), &Entry)> {
+        self.entries.iter().filter(|(_, entry)| !entry.shown)
     }
 
     /// A container was made.
@@ -80,9 +94,11 @@ impl Expectations {
         match action {
             Action::Create(_) => {}
             Action::Delete => put(Expected::Existence, Value::Deleted),
-            Action::Disassociate(members) => each(members, |expected| put(expected, Value::Absent)),
+            Action::Disassociate(members) => {
+                each(members, |expected| put(expected, Value::Absent(AssociationState::Disassociating)));
+            }
             Action::Associate(members) => {
-                each(members, |expected| put(expected, Value::Present { external: outer }));
+                each(members, |expected| put(expected, Value::Present(associating(outer))));
             }
             Action::Update { name, allow_external } => {
                 if let Some(name) = name {
@@ -106,31 +122,58 @@ impl Expectations {
     }
 
     fn put(&mut self, container: Arn, expected: Expected, value: Value, since: Timestamp) {
-        self.entries.insert((container, expected), Entry { since, value });
+        if matches!(value, Value::Deleted) {
+            self.entries.retain(|(id, _), _| *id != container);
+        }
+        // What was made is expected as it was changed since.
+        if let Some(Entry { value: Value::Made(made), .. }) =
+            self.entries.get_mut(&(container.clone(), Expected::Existence))
+        {
+            match (&expected, &value) {
+                (Expected::Principal(p), Value::Absent(_)) => drop(made.principals.remove(p)),
+                (Expected::Resource(r), Value::Absent(_)) => drop(made.resources.remove(r)),
+                _ => lay(made, &expected, &value),
+            }
+        }
+        self.entries.insert((container, expected), Entry { since, value, shown: false });
     }
 
-    /// Settles what a read of these containers shows, forgets what it had time enough to show, and lays the rest over it.
+    /// Takes note of a read of these containers: what it shows, what it had time enough to show, and what was changed
+    /// by somebody after the write.
     ///
     /// `read` tells which containers the read covered; the others keep their expectations untouched.
     pub fn settle(&mut self, listing: &Listing, read: impl Fn(&Arn) -> bool, now: Timestamp) {
         self.entries.retain(|(id, expected), entry| {
-            let expired = now.as_second() - entry.since.as_second() >= WINDOW_SECONDS;
-            !(read(id) && (expired || shows(listing.containers.get(id), expected, &entry.value)))
+            if !read(id) {
+                return true;
+            }
+            let container = listing.containers.get(id);
+            if container.is_some_and(|c| entry.is_overtaken(c, expected)) {
+                return false;
+            }
+            if shows(container, expected, &entry.value) {
+                entry.show(container, expected);
+            }
+            now.as_second() - entry.since.as_second() < entry.lasts(expected)
         });
     }
 
-    /// The listing with all outstanding writes laid over it: what AWS will show once it has caught up.
+    /// The listing with all writes laid over it that it is too old to show: what AWS will show once it has caught up.
     pub fn overlay(&self, listing: &Listing) -> Listing {
         let mut overlaid = listing.clone();
         for ((id, expected), entry) in &self.entries {
-            if let Value::Made(container) = &entry.value {
+            if let Value::Made(made) = &entry.value {
                 match overlaid.containers.get_mut(id) {
-                    Some(shown) if shown.state != ContainerState::Pending => complete(shown, container),
+                    Some(found) if found.state != ContainerState::Pending => {
+                        complete(found, made, entry.shown)
+                    }
                     _ => {
-                        overlaid.containers.insert(id.clone(), (**container).clone());
+                        overlaid.containers.insert(id.clone(), (**made).clone());
                     }
                 }
-            } else if let Some(container) = overlaid.containers.get_mut(id) {
+            } else if let Some(container) = overlaid.containers.get_mut(id)
+                && !(entry.shown && shows(Some(container), expected, &entry.value))
+            {
                 lay(container, expected, &entry.value);
             }
         }
@@ -138,31 +181,77 @@ impl Expectations {
     }
 }
 
+impl Entry {
+    /// Whether AWS dates what contradicts the write after it: then it is not old but somebody's doing.
+    fn is_overtaken(&self, container: &Container, expected: &Expected) -> bool {
+        if !container.state.is_live() {
+            return !matches!(self.value, Value::Deleted);
+        }
+        let row = row_of(container, expected);
+        row.is_some_and(|row| !agrees(Some(row), &self.value) && row.since.is_some_and(|at| at > self.since))
+    }
+
+    fn show(&mut self, container: Option<&Container>, expected: &Expected) {
+        self.shown = true;
+        let Some(container) = container else { return };
+        match (&mut self.value, row_of(container, expected)) {
+            (Value::Made(made), _) => **made = container.clone(),
+            (Value::Present(as_shown), Some(row)) => *as_shown = row.clone(),
+            (Value::Absent(state), row) => {
+                *state = row.map_or(AssociationState::Disassociated, |row| row.state.clone());
+            }
+            _ => {}
+        }
+    }
+
+    /// For how long it is expected, in seconds.
+    fn lasts(&self, expected: &Expected) -> i64 {
+        let dated = matches!(expected, Expected::Existence | Expected::Principal(_) | Expected::Resource(_));
+        if self.shown && !dated { SETTLED_SECONDS } else { WINDOW_SECONDS }
+    }
+}
+
+fn row_of<'a>(container: &'a Container, expected: &Expected) -> Option<&'a Row> {
+    match expected {
+        Expected::Principal(p) => container.principals.get(p),
+        Expected::Resource(r) => container.resources.get(r),
+        _ => None,
+    }
+}
+
+fn associating(external: bool) -> Row {
+    Row { state: AssociationState::Associating, message: None, external, since: None }
+}
+
 fn each(members: &Members, mut put: impl FnMut(Expected)) {
     members.principals.iter().for_each(|p| put(Expected::Principal(p.clone())));
     members.resources.iter().for_each(|r| put(Expected::Resource(r.clone())));
 }
 
-fn shows(container: Option<&Container>, expected: &Expected, value: &Value) -> bool {
-    let Some(container) = container else { return matches!(value, Value::Deleted) };
-    let gone = !container.state.is_live();
-    let row_agrees = |row: Option<&Row>| match value {
+/// Whether a member's row is as the write left it.
+fn agrees(row: Option<&Row>, value: &Value) -> bool {
+    match value {
         // FAILED is an answer too.
-        Value::Present { .. } => {
+        Value::Present(_) => {
             row.is_some_and(|row| row.state.is_present() || row.state == AssociationState::Failed)
         }
-        Value::Absent => row.is_none_or(|row| {
+        Value::Absent(_) => row.is_none_or(|row| {
             matches!(row.state, AssociationState::Disassociated | AssociationState::Disassociating)
         }),
         _ => true,
-    };
+    }
+}
+
+fn shows(container: Option<&Container>, expected: &Expected, value: &Value) -> bool {
+    let Some(container) = container else { return matches!(value, Value::Deleted) };
+    let gone = !container.state.is_live();
     gone || match (expected, value) {
         (Expected::Existence, Value::Made(made)) => shows_members(container, made),
         (Expected::Existence, _) => false,
-        (Expected::Principal(p), _) => row_agrees(container.principals.get(p)),
+        (Expected::Principal(p), _) => agrees(container.principals.get(p), value),
         (Expected::Resource(r), _) => {
-            row_agrees(container.resources.get(r))
-                && (matches!(value, Value::Absent) || has_permission(container, r))
+            agrees(container.resources.get(r), value)
+                && (matches!(value, Value::Absent(_)) || has_permission(container, r))
         }
         (Expected::Name, Value::Text(name)) => container.name == *name,
         (Expected::External, Value::Flag(flag)) => container.allows_external == *flag,
@@ -205,43 +294,39 @@ fn attached_default() -> AttachedPermission {
     AttachedPermission { arn, version: String::new(), is_default_version: true }
 }
 
-/// Lays what was made over what is shown of it already.
-fn complete(shown: &mut Container, made: &Container) {
-    fn missing<K: Ord + Clone, V: Clone>(shown: &mut BTreeMap<K, V>, made: &BTreeMap<K, V>) {
+/// Lays what was made over what is shown of it already. Once it was shown, what is missing of its rows is missing for the
+/// answer's age, as AWS keeps the rows of what was taken out; what else is missing is not.
+fn complete(found: &mut Container, made: &Container, shown: bool) {
+    fn missing<K: Ord + Clone, V: Clone>(found: &mut BTreeMap<K, V>, made: &BTreeMap<K, V>) {
         for (key, value) in made {
-            shown.entry(key.clone()).or_insert_with(|| value.clone());
+            found.entry(key.clone()).or_insert_with(|| value.clone());
         }
     }
-    missing(&mut shown.principals, &made.principals);
-    missing(&mut shown.resources, &made.resources);
-    missing(&mut shown.permissions, &made.permissions);
-    missing(&mut shown.tags, &made.tags);
+    missing(&mut found.principals, &made.principals);
+    missing(&mut found.resources, &made.resources);
+    if !shown {
+        missing(&mut found.permissions, &made.permissions);
+        missing(&mut found.tags, &made.tags);
+    }
 }
 
 fn lay(container: &mut Container, expected: &Expected, value: &Value) {
-    let row = |state, external| Row { state, message: None, external, since: None };
     match (expected, value) {
         (Expected::Existence, Value::Deleted) => container.state = ContainerState::Deleting,
-        (Expected::Principal(p), Value::Present { external }) => {
-            container.principals.insert(p.clone(), row(AssociationState::Associating, *external));
+        (Expected::Principal(p), Value::Present(row)) => {
+            container.principals.insert(p.clone(), row.clone());
         }
-        (Expected::Resource(r), Value::Present { .. }) => {
-            container.resources.insert(r.clone(), row(AssociationState::Associating, false));
+        (Expected::Resource(r), Value::Present(row)) => {
+            container.resources.insert(r.clone(), row.clone());
             if let Some(resource_type) = type_of(r) {
                 container.permissions.entry(resource_type.to_owned()).or_insert_with(attached_default);
             }
         }
-        (Expected::Principal(p), Value::Absent) => {
-            container
-                .principals
-                .entry(p.clone())
-                .and_modify(|row| row.state = AssociationState::Disassociating);
+        (Expected::Principal(p), Value::Absent(state)) => {
+            container.principals.entry(p.clone()).and_modify(|row| row.state = state.clone());
         }
-        (Expected::Resource(r), Value::Absent) => {
-            container
-                .resources
-                .entry(r.clone())
-                .and_modify(|row| row.state = AssociationState::Disassociating);
+        (Expected::Resource(r), Value::Absent(state)) => {
+            container.resources.entry(r.clone()).and_modify(|row| row.state = state.clone());
         }
         (Expected::Name, Value::Text(name)) => container.name.clone_from(name),
         (Expected::External, Value::Flag(flag)) => container.allows_external = *flag,

@@ -15,6 +15,7 @@ use crate::{
     org::Tree,
     plan::{
         change::{ChangeKind, Difference, PermissionChange},
+        claim::Recollection,
         desired::{DesiredShare, Refusal, Standing},
         names::Organization,
         observed::{AssociationState, AttachedPermission, Container, ContainerState, Listing, Origin, Row},
@@ -336,6 +337,7 @@ pub(crate) trait ContainerWords: Sized {
     fn tagged(self, key: &str, value: &str) -> Self;
     fn to(self, principal: &str, state: &str) -> Self;
     fn to_outsider(self, principal: &str, state: &str) -> Self;
+    fn dated(self, principal: &str, since: Timestamp) -> Self;
     fn sharing(self, resource: &str, state: &str) -> Self;
     fn permitting(self, resource_type: &str, permission: AttachedPermission) -> Self;
     fn being(self, state: &str) -> Self;
@@ -370,6 +372,10 @@ impl ContainerWords for Container {
     }
 
     /// With the default permission of its type.
+    fn dated(mut self, whom: &str, since: Timestamp) -> Self {
+        self.principals.get_mut(&principal(whom)).unwrap().since = Some(since);
+        self
+    }
     fn sharing(mut self, resource: &str, state: &str) -> Self {
         let text = if resource.starts_with("arn:") { resource.to_owned() } else { ec2(resource) };
         let resource_type = ResourceType::of(&arn(&text)).unwrap().name;
@@ -397,6 +403,25 @@ pub(crate) fn ours(share: &str, side: Side) -> Container {
         .named(&format!("{TEAM}.{share}{suffix}"));
     container.allows_external = side == Side::Outer;
     container
+}
+
+/// The same answer whatever is asked about.
+#[derive(Clone, Copy)]
+pub(crate) struct Recalled {
+    pub(crate) unlisted_for_long: bool,
+    pub(crate) token_is_spent: bool,
+}
+
+/// After a restart.
+pub(crate) const NOTHING: Recalled = Recalled { unlisted_for_long: false, token_is_spent: false };
+
+impl Recollection for Recalled {
+    fn unlisted_for_long(&self, _: &Arn) -> bool {
+        self.unlisted_for_long
+    }
+    fn token_is_spent(&self, _: &ShareKey, _: Side) -> bool {
+        self.token_is_spent
+    }
 }
 
 pub(crate) fn listing(containers: impl IntoIterator<Item = Container>) -> Listing {

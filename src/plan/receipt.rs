@@ -50,6 +50,8 @@ pub enum Then {
     Wait,
     /// What was planned on is not so: read the container again and plan anew.
     Replan,
+    /// The token belongs to an earlier request: what that made is waited for, and if there is nothing, another token taken.
+    RenewToken,
     /// Trying again changes nothing until a person does.
     PersonMustAct,
 }

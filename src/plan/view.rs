@@ -69,11 +69,6 @@ impl Plan {
         self.chains.is_empty()
     }
 
-    /// The containers that steps of this plan write to.
-    pub fn touched(&self) -> std::collections::BTreeSet<Arn> {
-        self.chains.iter().filter_map(|chain| chain.container.clone()).collect()
-    }
-
     /// A fingerprint of the changes of a Share, held ones included.
     pub fn digest_of(&self, share: &ShareKey) -> Option<Digest> {
         let sides = self.shares.get(share)?;

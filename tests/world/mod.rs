@@ -343,10 +343,10 @@ impl World {
     pub fn live_shares(&self) -> Vec<Value> {
         let caller = Caller::administrator(example::NETWORK_PROD, example::REGION);
         let params = json!({"resourceOwner": "SELF", "maxResults": 500});
-        let lags = self.aws.world().weather().lags;
-        self.weather(|weather| weather.lags = simulator::aws::weather::Lags::default());
+        let weather = self.aws.world().weather().clone();
+        self.weather(|weather| (weather.lags, weather.pages) = Default::default());
         let answer = self.aws.world().call(&caller, "ram", "GetResourceShares", &params).unwrap();
-        self.weather(|weather| weather.lags = lags);
+        self.weather(|after| *after = weather);
         let shares = answer["resourceShares"].as_array().unwrap().iter();
         let dead = ["DELETED", "DELETING"];
         shares

@@ -26,8 +26,9 @@ use crate::{
         organization, share,
     },
     mechanism::ram::{failure, observe},
-    model::{Cell, Timestamp},
+    model::{Arn, Cell, ShareKey, Side, Timestamp},
     plan::{
+        claim::Recollection,
         desired::Refusal,
         gate::Gate,
         govern::{Governor, Selection, govern, name_of, select},
@@ -35,6 +36,19 @@ use crate::{
         resolve::{Departure, key_of},
     },
 };
+
+/// Nothing is on record: what no listing shows is not there.
+struct FirstLook;
+
+impl Recollection for FirstLook {
+    fn unlisted_for_long(&self, _: &Arn) -> bool {
+        true
+    }
+
+    fn token_is_spent(&self, _: &ShareKey, _: Side) -> bool {
+        false
+    }
+}
 
 /// Accounts and regions that are read at once.
 const AT_ONCE: usize = 16;
@@ -74,8 +88,7 @@ async fn cell(sessions: &Sessions, gathered: &Gathered) -> CellReport {
     };
     match observe::everything(&clients).await {
         Ok(listing) => {
-            // Nothing is on record: what no listing shows is not there.
-            let plan = gathered.plan(&desired, &listing, &|_| true);
+            let plan = gathered.plan(&desired, &listing, &FirstLook);
             Told { gathered, desired: &desired, listing: &listing, plan: &plan }.report()
         }
         Err(error) => unknown(failure::unknown(&error)),

@@ -36,7 +36,7 @@ use crate::{
 /// Chains of one cell that are carried out at once.
 const AT_ONCE: usize = 8;
 
-/// Carries out a plan. One receipt a step, those not sent included.
+/// Carries out a plan. One receipt a step, those not sent included, and the last ones of what is not due again.
 pub async fn execute(
     context: &Arc<Context>,
     memory: &mut CellMemory,
@@ -45,23 +45,44 @@ pub async fn execute(
     listing: &Listing,
     plan: &Plan,
 ) -> Vec<Receipt> {
-    if plan.chains.is_empty() {
-        return vec![];
+    let now = Instant::now();
+    memory.setbacks.keep_only(&plan.chains);
+    let (mut receipts, mut due) = (vec![], vec![]);
+    for chain in &plan.chains {
+        match memory.setbacks.pending(chain, now) {
+            Some(before) => receipts.extend_from_slice(before),
+            None => due.push(chain),
+        }
     }
-    let recorded = record_intents(context, gathered, plan).await;
+    if !due.is_empty() {
+        receipts.extend(send(context, memory, gathered, clients, listing, &due).await);
+    }
+    receipts
+}
+
+async fn send(
+    context: &Arc<Context>,
+    memory: &mut CellMemory,
+    gathered: &Gathered,
+    clients: &CellClients,
+    listing: &Listing,
+    chains: &[&Chain],
+) -> Vec<Receipt> {
+    let recorded = record_intents(context, gathered, chains).await;
     let fence: Arc<dyn fence::Fence> = context.fence();
     let attempts = memory.attempts.clone();
     let hands =
         Hands { clients, fence: &fence, listing, installation: &gathered.installation, attempts: &attempts };
-    let mut carried = Vec::with_capacity(plan.chains.len());
-    for chain in &plan.chains {
+    let mut carried = Vec::with_capacity(chains.len());
+    for &chain in chains {
         let recorded = makes(chain).is_none() || recorded.contains(&(chain.share.clone(), chain.side));
         carried.push(
             async move { if recorded { apply(hands, chain).await } else { not_recorded(chain) } }.boxed(),
         );
     }
     let receipts: Vec<Vec<Receipt>> = stream::iter(carried).buffered(AT_ONCE).collect().await;
-    for (chain, receipts) in plan.chains.iter().zip(&receipts) {
+    for (&chain, receipts) in chains.iter().zip(&receipts) {
+        memory.setbacks.note(chain, receipts, Instant::now());
         remember(memory, context, gathered, chain, receipts);
     }
     memory.attempts.prune();
@@ -89,9 +110,13 @@ fn not_recorded(chain: &Chain) -> Vec<Receipt> {
 
 /// Puts the incarnation of each container that is about to be made on record in its Share's status, so that a crash
 /// between the create and the report makes no second one. The Share must carry our finalizer by then.
-async fn record_intents(context: &Context, gathered: &Gathered, plan: &Plan) -> BTreeSet<(ShareKey, Side)> {
+async fn record_intents(
+    context: &Context,
+    gathered: &Gathered,
+    chains: &[&Chain],
+) -> BTreeSet<(ShareKey, Side)> {
     let mut creates: BTreeMap<ShareKey, Vec<(Side, i64)>> = BTreeMap::new();
-    for chain in &plan.chains {
+    for chain in chains {
         if let Some(create) = makes(chain) {
             creates.entry(chain.share.clone()).or_default().push((chain.side, create.incarnation));
         }

@@ -15,6 +15,7 @@ use crate::{
     model::{AccountId, Arn, Cell, ShareKey, Timestamp},
     org::Tree,
     plan::{
+        claim::Recollection,
         desired::Desired,
         gate::Gate,
         govern::Governor,
@@ -78,15 +79,10 @@ impl Gathered {
         resolve(&facts, self.shares())
     }
 
-    /// Step 4: what is to be done. `unlisted_for_long` as in [`crate::plan::claim::claim`].
-    pub fn plan(
-        &self,
-        desired: &Desired,
-        listing: &Listing,
-        unlisted_for_long: &dyn Fn(&Arn) -> bool,
-    ) -> Plan {
+    /// Step 4: what is to be done.
+    pub fn plan(&self, desired: &Desired, listing: &Listing, recollection: &dyn Recollection) -> Plan {
         let circumstances =
-            Circumstances { marks: self.marks(), gate: &self.gate, unlisted_for_long, now: self.now };
+            Circumstances { marks: self.marks(), gate: &self.gate, recollection, now: self.now };
         plan(desired, listing, &circumstances)
     }
 

@@ -4,12 +4,15 @@ use std::{collections::BTreeMap, time::Duration};
 
 use tokio::time::Instant;
 
+use super::setbacks::Setbacks;
 use crate::{
     mechanism::ram::apply::Attempts,
-    model::{Arn, ShareKey, Timestamp},
+    model::{Arn, ShareKey, Side, Timestamp},
     plan::{
+        claim::Recollection,
         expect::{Expectations, WINDOW_SECONDS},
         observed::{Listing, Unknown},
+        receipt::Then,
     },
 };
 
@@ -36,6 +39,8 @@ pub struct CellMemory {
     pub expectations: Expectations,
     /// What was answered before.
     pub attempts: Attempts,
+    /// What failed and is not due again yet.
+    pub setbacks: Setbacks,
     /// When we last wrote.
     pub last_write: Option<Instant>,
     /// When a re-read was last granted to a Share that asked for one.
@@ -70,14 +75,6 @@ impl CellMemory {
         self.missing_since.entry(id.clone()).or_insert(at);
     }
 
-    /// Whether whole readings have been without a container for longer than AWS takes to show one: a new share may take
-    /// long to appear, one that was there before does not.
-    pub fn unlisted_for_long(&self, id: &Arn) -> bool {
-        let (Some(since), Some(last)) = (self.missing_since.get(id), self.read_at) else { return false };
-        let needed = if self.seen.contains(id) { SETTLED_ABSENCE } else { WINDOW_SECONDS };
-        last.as_second() - since.as_second() >= needed
-    }
-
     /// The last reading with our own writes laid over it.
     pub fn overlaid(&self) -> Option<Listing> {
         self.listing.as_ref().map(|listing| self.expectations.overlay(listing))
@@ -93,5 +90,18 @@ impl CellMemory {
     pub fn read_back_in(&self, now: Instant) -> Duration {
         let since = self.last_write.map_or(READ_BACK.1, |write| now.saturating_duration_since(write));
         (since / 2).clamp(READ_BACK.0, READ_BACK.1)
+    }
+}
+
+impl Recollection for CellMemory {
+    /// A new share may take long to appear, one that was there before does not.
+    fn unlisted_for_long(&self, id: &Arn) -> bool {
+        let (Some(since), Some(last)) = (self.missing_since.get(id), self.read_at) else { return false };
+        let needed = if self.seen.contains(id) { SETTLED_ABSENCE } else { WINDOW_SECONDS };
+        last.as_second() - since.as_second() >= needed
+    }
+
+    fn token_is_spent(&self, share: &ShareKey, side: Side) -> bool {
+        self.setbacks.last_failure(share, side).is_some_and(|failure| failure.then == Then::RenewToken)
     }
 }

@@ -6,6 +6,7 @@ pub mod memory;
 pub mod observe;
 pub(crate) mod records;
 pub mod report;
+pub mod setbacks;
 mod status;
 mod ungoverned;
 
@@ -31,13 +32,16 @@ use crate::{
     plan::{
         desired::Desired,
         observed::Reading,
-        receipt::{Receipt, Then},
+        receipt::{Outcome, Receipt},
         view::Plan,
     },
 };
 
 /// How long a Share may wait for another object before its status says that it is stuck.
 const LIFTABLE: Duration = Duration::from_secs(601);
+
+/// When to try again what the fence or a missing record kept from being sent; what lifts it mostly wakes the cell.
+const UNSENT_AGAIN: Duration = Duration::from_secs(2);
 
 /// Reconciles one AccountRegion.
 pub async fn reconcile(
@@ -81,7 +85,7 @@ async fn pass(
     let observed = Box::pin(observe(context, memory, gathered, &desired)).await;
     let (plan, receipts) = match (&observed.reading, &observed.clients) {
         (Reading::Complete { value, .. }, Some(clients)) => {
-            let plan = gathered.plan(&desired, value, &|id| memory.unlisted_for_long(id));
+            let plan = gathered.plan(&desired, value, &*memory);
             let receipts = Box::pin(execute::execute(context, memory, gathered, clients, value, &plan)).await;
             (plan, receipts)
         }
@@ -93,8 +97,8 @@ async fn pass(
     let outcome = match (&observed.reading, &reported) {
         (_, Err(_)) => PassOutcome::Failed,
         (Reading::Unknown(_), _) => PassOutcome::Unknown,
-        _ if receipts.is_empty() => PassOutcome::Quiet,
-        _ => PassOutcome::Changed,
+        _ if receipts.iter().any(Receipt::is_done) => PassOutcome::Changed,
+        _ => PassOutcome::Quiet,
     };
     context.telemetry.pass(cell, outcome, start.elapsed());
     reported?;
@@ -109,6 +113,7 @@ fn again(memory: &CellMemory, pass: &Pass<'_>) -> Duration {
         Some(full),
         pass.observed.again,
         read_back(memory, pass, now),
+        memory.setbacks.next(now),
         next_end(pass.desired, pass.gathered.now),
         pass.gathered.gate.settling.then_some(Duration::from_secs(5)),
         has_refusals(pass.desired).then_some(LIFTABLE),
@@ -120,18 +125,18 @@ fn again(memory: &CellMemory, pass: &Pass<'_>) -> Duration {
 
 /// Soon after a write, and while AWS is still working on one.
 fn read_back(memory: &CellMemory, pass: &Pass<'_>, now: Instant) -> Option<Duration> {
-    let failed =
-        pass.receipts.iter().filter_map(Receipt::failure).any(|failure| failure.then != Then::PersonMustAct);
-    let unsent = pass
-        .receipts
-        .iter()
-        .any(|receipt| matches!(receipt.outcome, crate::plan::receipt::Outcome::NotSent(_)));
+    let failed = |of: &Receipt| {
+        let mut chain = pass.receipts.iter().filter(|r| r.share == of.share && r.side == of.side);
+        chain.any(|receipt| receipt.failure().is_some())
+    };
+    // What was not sent because of a failure is due with it.
+    let unsent = pass.receipts.iter().any(|r| matches!(r.outcome, Outcome::NotSent(_)) && !failed(r));
     let Reading::Complete { value, .. } = &pass.observed.reading else { return None };
     let busy = memory.is_converging(now) && converging(pass.desired, pass.plan, value).next().is_some();
     let outstanding = memory.expectations.oldest().is_some();
     let wrote = pass.receipts.iter().any(Receipt::is_done);
-    if failed || unsent {
-        return Some(memory.read_back_in(now).max(Duration::from_secs(2)));
+    if unsent {
+        return Some(memory.read_back_in(now).max(UNSENT_AGAIN));
     }
     (wrote || busy || outstanding).then(|| memory.read_back_in(now))
 }

@@ -70,6 +70,7 @@ pub async fn observe(
             observed.handled = asked.into_iter().map(|request| (request.share, request.text)).collect();
             for (key, _) in &observed.handled {
                 memory.asked.insert(key.clone(), now);
+                memory.setbacks.forgive(key);
             }
             let (value, at) = (memory.overlaid().unwrap_or_default(), memory.read_at.unwrap_or(gathered.now));
             observed.reading = Reading::Complete { value, at };
@@ -130,8 +131,9 @@ fn need(
     let due = memory.next_full.is_none_or(|next| now >= next);
     let Some(held) = memory.overlaid().filter(|_| !due) else { return Need::Everything };
     // What the plan on what is held would touch is read before anything is done.
-    let draft = gathered.plan(desired, &held, &|id| memory.unlisted_for_long(id));
-    let mut these = draft.touched();
+    let draft = gathered.plan(desired, &held, memory);
+    let due = draft.chains.iter().filter(|chain| memory.setbacks.pending(chain, now).is_none());
+    let mut these: BTreeSet<Arn> = due.filter_map(|chain| chain.container.clone()).collect();
     these.extend(memory.expectations.containers());
     these.extend(asked.iter().flat_map(|request| &request.containers).cloned());
     if memory.is_converging(now) {

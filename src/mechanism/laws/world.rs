@@ -250,7 +250,11 @@ impl World {
 pub(super) fn plan_of(desired: &Desired, listing: &Listing, gate: &Gate, now: Timestamp) -> Plan {
     let (released, unreadable) = (BTreeSet::new(), BTreeSet::new());
     let marks = Marks { installation: US, peers: &[], released: &released, unreadable: &unreadable };
-    plan(desired, listing, &Circumstances { marks, gate, unlisted_for_long: &|_| true, now })
+    plan(
+        desired,
+        listing,
+        &Circumstances { marks, gate, recollection: &Recalled { unlisted_for_long: true, ..NOTHING }, now },
+    )
 }
 
 /// Another spec for a Share, as an edit would leave it.

@@ -34,7 +34,7 @@ fn whole_plan(
     let (released, unreadable) = (BTreeSet::new(), BTreeSet::new());
     let marks =
         Marks { installation: US, peers: &["them".to_owned()], released: &released, unreadable: &unreadable };
-    plan(&desired, listing, &Circumstances { marks, gate, unlisted_for_long: &|_| false, now: at(0) })
+    plan(&desired, listing, &Circumstances { marks, gate, recollection: &NOTHING, now: at(0) })
 }
 
 fn policies() -> Vec<SharingPolicy> {
@@ -92,7 +92,6 @@ fn a_days_work_in_one_plan() {
         "undeclared: network-team.forgotten Orphaned",
         "undeclared: network-team.fresh Foreign",
         "undeclared: managed ServiceManaged",
-        "undeclared: network-team.swept Orphaned",
         "undeclared: theirs OtherInstallation",
     ];
     assert_eq!(lines(&whole_plan(&shares, &listing, &OPEN, &policies())), expected);

@@ -65,6 +65,7 @@ fn remedied(remedy: Remedy) -> Reason {
 
 fn then(disposition: &Disposition) -> Then {
     match disposition {
+        Disposition::Replan(Replan::TokenUsed) => Then::RenewToken,
         Disposition::Replan(_) | Disposition::OutcomeUnknown | Disposition::AlreadyDone => Then::Replan,
         Disposition::UserMustAct(_)
         | Disposition::Denied

@@ -158,3 +158,79 @@ fn nothing_is_laid_over_a_container_that_nothing_was_written_to() {
     let read = listing([other]);
     assert_eq!(expectations.overlay(&read), read);
 }
+
+#[test]
+fn an_older_answer_after_one_that_showed_a_write_contradicts_nothing() {
+    let old_row = || hub().to(DATA, "ASSOCIATED").dated(DATA, at(-50));
+    let cases: [(&str, Action, Container, Container); 5] = [
+        ("added", Action::Associate(members(&[DATA], &[])), hub().to(DATA, "ASSOCIATED"), hub()),
+        ("removed", Action::Disassociate(members(&[DATA], &[])), hub().to(DATA, "DISASSOCIATED"), old_row()),
+        ("removed, row and all", Action::Disassociate(members(&[DATA], &[])), hub(), old_row()),
+        (
+            "added again",
+            Action::Associate(members(&[DATA], &[])),
+            hub().to(DATA, "ASSOCIATED"),
+            hub().to(DATA, "DISASSOCIATED").dated(DATA, at(-50)),
+        ),
+        (
+            "renamed",
+            Action::Update { name: Some("new".into()), allow_external: None },
+            hub().named("new"),
+            hub(),
+        ),
+    ];
+    for (case, action, shown, older) in cases {
+        let mut expectations = Expectations::default();
+        expectations.wrote(&hub().id, &action, false, at(0));
+        expectations.settle(&listing([shown.clone()]), |_| true, at(10));
+        assert!(expectations.containers().is_empty(), "{case}: nothing is left to be waited for");
+        expectations.settle(&listing([older.clone()]), |_| true, at(20));
+        let overlaid = expectations.overlay(&listing([older.clone()]));
+        let wanted: Vec<_> = live(&shown);
+        assert_eq!(live(&overlaid.containers[&hub().id]), wanted, "{case}");
+        expectations.settle(&listing([older.clone()]), |_| true, at(WINDOW_SECONDS));
+        assert_eq!(expectations.overlay(&listing([older.clone()])), listing([older]), "{case}: not for ever");
+    }
+}
+
+/// The name and the members that may have access.
+fn live(container: &Container) -> Vec<String> {
+    let rows = container.principals.iter().filter(|(_, row)| row.state.may_grant());
+    std::iter::once(container.name.clone()).chain(rows.map(|(p, _)| p.to_string())).collect()
+}
+
+#[test]
+fn what_aws_dates_after_the_write_is_somebodys_doing() {
+    for (case, action, state) in [
+        ("taken out by hand", Action::Associate(members(&[DATA], &[])), "DISASSOCIATED"),
+        ("put back by hand", Action::Disassociate(members(&[DATA], &[])), "ASSOCIATED"),
+    ] {
+        for shown_before in [false, true] {
+            let mut expectations = Expectations::default();
+            expectations.wrote(&hub().id, &action, false, at(0));
+            if shown_before {
+                let agreeing = if state == "ASSOCIATED" { hub() } else { hub().to(DATA, "ASSOCIATED") };
+                expectations.settle(&listing([agreeing]), |_| true, at(1));
+            }
+            let read = listing([hub().to(DATA, state).dated(DATA, at(5))]);
+            expectations.settle(&read, |_| true, at(6));
+            assert_eq!(expectations.overlay(&read), read, "{case}, shown before: {shown_before}");
+        }
+    }
+}
+
+#[test]
+fn a_new_share_stays_whole_under_older_answers_and_as_it_was_changed_since() {
+    let made = hub().to(DATA, "ASSOCIATED").to(PARTNER, "ASSOCIATED").sharing(GATEWAY, "ASSOCIATED");
+    let mut expectations = Expectations::default();
+    expectations.made(made.clone(), at(0));
+    expectations.settle(&listing([made.clone()]), |_| true, at(10));
+    assert!(expectations.containers().is_empty());
+    for older in [listing([]), listing([hub().being("PENDING")])] {
+        expectations.settle(&older, |_| true, at(11));
+        assert_eq!(expectations.overlay(&older), listing([made.clone()]));
+    }
+    expectations.wrote(&hub().id, &Action::Disassociate(members(&[PARTNER], &[])), false, at(20));
+    let overlaid = expectations.overlay(&listing([hub().to(DATA, "ASSOCIATED")]));
+    assert_eq!(live(&overlaid.containers[&hub().id]), live(&hub().to(DATA, "ASSOCIATED")));
+}

@@ -3,7 +3,6 @@
 use super::*;
 use crate::{
     api::{Share, SharingPolicy},
-    model::Arn,
     org::tree::tests::tree,
     plan::{
         fixture::*,
@@ -41,7 +40,7 @@ fn difference_under(
         &crate::plan::claim::Marked::of(listing),
         &mark,
         desired.ledger.get(&side),
-        |_: &Arn| false,
+        &NOTHING,
         Timestamp::UNIX_EPOCH,
     );
     differences(&diff(&desired, &desired.containers[&side], &claim, &mark, at(0)))
@@ -436,12 +435,8 @@ fn t46_a_whole_share_is_one_create_and_then_nothing() {
         released: &released,
         unreadable: &unreadable,
     };
-    let circumstances = crate::mechanism::plan::Circumstances {
-        marks,
-        gate: &gate,
-        unlisted_for_long: &|_| false,
-        now: at(0),
-    };
+    let circumstances =
+        crate::mechanism::plan::Circumstances { marks, gate: &gate, recollection: &NOTHING, now: at(0) };
     let desired = crate::plan::desired::Desired { shares: [(desired.key.clone(), desired)].into() };
     let plan = |listing: &Listing| lines(&crate::mechanism::plan::plan(&desired, listing, &circumstances));
     assert_eq!(
