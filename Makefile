@@ -21,8 +21,8 @@ demo: ## Watch it share an example organization's resources; KEEP=1 leaves it ru
 	'$(CARGO_TARGET_DIR)/debug/demo' $(if $(KEEP),--keep)
 
 .PHONY: bench
-bench: kube-tools ## Print the figures: AWS calls, times, memory
-	cargo bench --locked --profile sim --bench figures
+bench: kube-tools ## Print the figures: AWS calls, times, memory; ONLY="cell plan" takes some of them
+	cargo bench --locked --profile sim --bench figures -- $(ONLY)
 
 # ---- Check it --------------------------------------------------------------------------------------------------------
 

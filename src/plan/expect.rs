@@ -165,7 +165,7 @@ impl Expectations {
             if let Value::Made(made) = &entry.value {
                 match overlaid.containers.get_mut(id) {
                     Some(found) if found.state != ContainerState::Pending => {
-                        complete(found, made, entry.shown)
+                        complete(found, made, entry.shown);
                     }
                     _ => {
                         overlaid.containers.insert(id.clone(), (**made).clone());

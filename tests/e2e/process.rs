@@ -71,9 +71,14 @@ impl Controller {
         &self.identity
     }
 
+    /// Its process id.
+    pub(crate) fn process(&self) -> String {
+        self.child().id().to_string()
+    }
+
     /// Sends it a signal, by name without `SIG`.
     pub(crate) fn signal(&self, signal: &str) {
-        let process = self.child().id().to_string();
+        let process = self.process();
         let kill = Command::new("sh").args(["-c", r#"kill -"$0" "$1""#, signal, &process]).status();
         assert!(kill.expect("sh runs").success(), "{} could not be sent SIG{signal}", self.identity);
     }

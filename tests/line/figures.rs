@@ -1,5 +1,7 @@
 //! What it costs, in calls: the arithmetic of ram.md §1.3.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 use simulator::aws::{action::Action, organizations::NewAccount};
 
@@ -34,7 +36,7 @@ async fn hundred() -> World {
     world.apply(allow).await;
     for n in 0..11 {
         world.act(Action::CreateAccount {
-            account: NewAccount { id: account(n), name: format!("load-{n}"), tags: Default::default() },
+            account: NewAccount { id: account(n), name: format!("load-{n}"), tags: BTreeMap::default() },
             organization: Some(world.organization()),
             parent: Some("Root/Workloads/Prod".into()),
         });
