@@ -136,12 +136,14 @@ async fn all_ready(shares: &Api<Share>) -> bool {
     all.len() == SHARES && all.iter().all(ready)
 }
 
-/// The controller's requests, by verb and resource; a watch counts once.
+/// The controller's requests, by verb, resource and refusal; its few watches are left out.
 fn requests(events: &[AuditEvent], user: &User) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     let theirs = events.iter().filter(|event| event.user.username == user.name() && event.verb != "watch");
-    for permission in theirs.filter_map(AuditEvent::permission) {
-        *counts.entry(format!("{} {}", permission.verb, permission.resource)).or_default() += 1;
+    for (event, permission) in theirs.filter_map(|event| Some((event, event.permission()?))) {
+        let refused = event.code().filter(|code| *code >= 400).map(|code| format!(" ({code})"));
+        let name = format!("{} {}{}", permission.verb, permission.resource, refused.unwrap_or_default());
+        *counts.entry(name).or_default() += 1;
     }
     counts
 }

@@ -11,20 +11,22 @@ use kube::ResourceExt;
 use crate::{
     api::{
         AccountRegion, AccountSet, INSTALLATION, Installation, Organization, Share, SharingPolicy,
-        UndeclaredShare, account_set, annotations,
+        UndeclaredShare, account_set,
     },
     aws::{
         clock::Clock,
         fence::{self, Fence, Refusal},
         session::Sessions,
     },
-    controllers::{account_region::memory::CellMemory, telemetry::Telemetry, triggers::Triggers},
+    controllers::{
+        account_region::memory::CellMemory, share_index::ShareIndex, telemetry::Telemetry, triggers::Triggers,
+    },
     kube::{
         lease::LeaseFence,
         watched::{Guarded, Watched, readable},
         write::Writer,
     },
-    model::{AccountId, Cell, Region, ShareKey, Timestamp},
+    model::{Cell, Region, ShareKey, Timestamp},
     org::Tree,
     plan::{
         govern::{Governor, Selection, govern, name_of, select},
@@ -299,6 +301,11 @@ impl Context {
         keys.iter().filter_map(|key| self.stores.shares.get(Some(&key.namespace), &key.name)).collect()
     }
 
+    /// The names of the Shares that cannot be read. None tells its account: each counts in every cell.
+    pub fn unreadable_shares(&self) -> BTreeSet<ShareKey> {
+        locked(&self.index).unreadable().clone()
+    }
+
     /// The settings by which an account is reached.
     pub fn access(set: &AccountSet) -> crate::aws::session::Access {
         access_of(set.spec.access.as_ref())
@@ -310,83 +317,6 @@ pub fn access_of(access: Option<&account_set::Access>) -> crate::aws::session::A
     crate::aws::session::Access {
         role_name: access.map(|access| access.role_name.clone()),
         external_id: access.and_then(|access| access.external_id.clone()),
-    }
-}
-
-/// Which Shares name which account and region: by what their specs write, and by the ids that their names are pinned to.
-#[derive(Debug, Default)]
-struct ShareIndex {
-    by_place: BTreeMap<(String, String), BTreeSet<ShareKey>>,
-    places: BTreeMap<ShareKey, (BTreeSet<(String, String)>, String)>,
-}
-
-impl ShareIndex {
-    fn put(&mut self, share: &Guarded<Share>, gone: bool) -> bool {
-        let key = ShareKey { namespace: share.namespace().unwrap_or_default(), name: share.name_any() };
-        let before = self.places.remove(&key);
-        for place in before.iter().flat_map(|(places, _)| places) {
-            if let Some(keys) = self.by_place.get_mut(place) {
-                keys.remove(&key);
-            }
-        }
-        if gone {
-            return true;
-        }
-        let places = places(share);
-        for place in &places {
-            self.by_place.entry(place.clone()).or_default().insert(key.clone());
-        }
-        let essence = essence(share);
-        let changed = before.is_none_or(|(_, known)| known != essence);
-        self.places.insert(key, (places, essence));
-        changed
-    }
-
-    fn of(&self, cell: &Cell, account_name: Option<&str>) -> BTreeSet<ShareKey> {
-        let names = [Some(cell.account.as_str()), account_name].into_iter().flatten();
-        let places = names.map(|name| (name.to_owned(), cell.region.to_string()));
-        places.filter_map(|place| self.by_place.get(&place)).flatten().cloned().collect()
-    }
-}
-
-fn places(share: &Guarded<Share>) -> BTreeSet<(String, String)> {
-    let Ok(share) = &share.0 else { return BTreeSet::new() };
-    let region = share.spec.region.clone();
-    let pinned = account_pin(share).map(|id| (id.to_string(), region.clone()));
-    std::iter::once((share.spec.account.clone(), region)).chain(pinned).collect()
-}
-
-/// The id that a Share's `account` is pinned to, where it is a name.
-pub fn account_pin(share: &Share) -> Option<AccountId> {
-    let mut pins = share.status.iter().flat_map(|status| &status.pins);
-    let pin =
-        pins.find(|pin| pin.kind == crate::api::PinKind::Account && pin.declared_as == share.spec.account)?;
-    pin.id.parse().ok()
-}
-
-/// What of a Share a plan rests on: its own status does not count, or every report would wake the next pass.
-fn essence(share: &Guarded<Share>) -> String {
-    let annotation = |key: &str| share.annotations().get(key).cloned().unwrap_or_default();
-    let generation = share.meta_generation();
-    let deleting = share.meta_deleting();
-    let asked =
-        [annotations::REQUESTED_AT, annotations::FLUX_REQUESTED_AT, annotations::ABANDON].map(annotation);
-    let finalizers = share.finalizers().len();
-    format!("{:?} {generation} {deleting} {finalizers} {asked:?} {}", share.uid(), share.0.is_ok())
-}
-
-trait Meta {
-    fn meta_generation(&self) -> i64;
-    fn meta_deleting(&self) -> bool;
-}
-
-impl<K: kube::Resource> Meta for K {
-    fn meta_generation(&self) -> i64 {
-        self.meta().generation.unwrap_or_default()
-    }
-
-    fn meta_deleting(&self) -> bool {
-        self.meta().deletion_timestamp.is_some()
     }
 }
 

@@ -7,6 +7,7 @@ pub mod installation;
 pub mod organization;
 pub mod run;
 pub mod share;
+mod share_index;
 pub mod sharing_policy;
 pub mod telemetry;
 pub mod triggers;

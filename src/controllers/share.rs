@@ -6,7 +6,8 @@ use kube::{Resource, ResourceExt, runtime::controller::Action};
 
 use super::{
     account_region::{records, report::changed},
-    context::{Context, FINALIZER, OrganizationView, account_pin, cell_of},
+    context::{Context, FINALIZER, OrganizationView, cell_of},
+    share_index::account_pin,
     telemetry::Weight,
 };
 use crate::{

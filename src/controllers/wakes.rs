@@ -151,7 +151,7 @@ fn wake_cells_of(context: &Arc<Context>, share: &Guarded<Share>) {
 
 /// Whether some tree calls the region's account by the name that the Share uses, or the Share's name is pinned to it.
 fn named(context: &Arc<Context>, region: &AccountRegion, share: &Share) -> bool {
-    if super::context::account_pin(share).is_some_and(|id| id.as_str() == region.spec.account) {
+    if super::share_index::account_pin(share).is_some_and(|id| id.as_str() == region.spec.account) {
         return true;
     }
     context.stores.organizations.all().iter().any(|organization| {

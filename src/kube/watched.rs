@@ -78,11 +78,6 @@ where
             None => reference,
         })
     }
-
-    /// Whether every object of the kind can be read.
-    pub fn all_readable(&self) -> bool {
-        self.store.state().iter().all(|object| object.0.is_ok())
-    }
 }
 
 /// The objects that an event hands on, and none once a listing is whole. A reflector puts the objects of a listing into

@@ -8,6 +8,7 @@ use kube::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 use crate::aws::fence::{Fence, Refusal};
 
@@ -16,6 +17,10 @@ pub const FIELD_MANAGER: &str = "sharekeeper";
 
 /// The longest that one write may take, its retries included, unless it is told otherwise.
 const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Writes that one writer has on their way at once. A burst of more is refused by an API server's priority and fairness
+/// (429) and must be repeated, which takes longer than to wait for one's turn.
+const AT_ONCE: usize = 32;
 
 /// A write that was not done.
 #[derive(Debug, thiserror::Error)]
@@ -69,12 +74,13 @@ pub struct Writer {
     fence: Arc<dyn Fence>,
     observer: Option<WriteObserver>,
     timeout: Duration,
+    room: Arc<Semaphore>,
 }
 
 impl Writer {
     /// A writer behind a fence.
     pub fn new(client: Client, fence: Arc<dyn Fence>) -> Self {
-        Self { client, fence, observer: None, timeout: TIMEOUT }
+        Self { client, fence, observer: None, timeout: TIMEOUT, room: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 
     /// The same writer, which tells somebody of each write.
@@ -276,6 +282,8 @@ impl Writer {
         what: String,
         write: impl Future<Output = kube::Result<T>>,
     ) -> Result<T, WriteError> {
+        // Never closed. The fence is asked when it is this write's turn, not before the wait for it.
+        let _turn = self.room.acquire().await;
         if let Err(refusal) = self.fence.check() {
             return Err(WriteError::Refused { what, refusal });
         }

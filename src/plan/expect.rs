@@ -23,6 +23,8 @@ const SETTLED_SECONDS: i64 = 60;
 ///
 /// Reads are not monotonic: one may show a write and the next, from another replica, may not. So a write that was shown
 /// is kept for a while and laid over what contradicts it, unless AWS dates the contradiction after the write.
+/// \[X\] That `lastUpdatedTime` of an association moves with its every change is assumed. If it does not, what a person
+/// undoes within ten minutes of our write is noticed only after them.
 #[derive(Clone, Debug, Default)]
 pub struct Expectations {
     entries: BTreeMap<(Arn, Expected), Entry>,

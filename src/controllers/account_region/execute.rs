@@ -26,7 +26,7 @@ use crate::{
         observed::{
             AssociationState, AttachedPermission, Container, ContainerState as State, Listing, Origin, Row,
         },
-        receipt::{Outcome, Receipt},
+        receipt::{Outcome, Receipt, Then},
         resolve::key_of,
         step::{Action, Chain, Create},
         view::Plan,
@@ -86,7 +86,11 @@ async fn send(
         remember(memory, context, gathered, chain, receipts);
     }
     memory.attempts.prune();
-    memory.last_write = Some(Instant::now());
+    // What AWS refused for good leaves nothing to be read back.
+    let perhaps = |r: &Receipt| r.is_done() || r.failure().is_some_and(|f| f.then != Then::PersonMustAct);
+    if receipts.iter().flatten().any(perhaps) {
+        memory.last_write = Some(Instant::now());
+    }
     receipts.into_iter().flatten().collect()
 }
 

@@ -9,7 +9,10 @@ use kube::{Api, Resource, ResourceExt};
 
 use crate::{
     api::{AccountRegion, AccountSet, Pin, PinKind, Share, SharingPolicy, undeclared_share::Why},
-    controllers::context::{Context, OrganizationView, account_pin},
+    controllers::{
+        context::{Context, OrganizationView},
+        share_index::account_pin,
+    },
     kube::watched::{Guarded, readable},
     mechanism::plan::{Circumstances, plan},
     model::{AccountId, Arn, Cell, ShareKey, Timestamp},
@@ -143,7 +146,6 @@ pub async fn gather(context: &Context, cell: &Cell, region: &AccountRegion) -> R
     let account_name =
         tree(&organization).and_then(|tree| tree.accounts.get(&cell.account)).map(|a| a.name.clone());
     let candidates = context.shares_of(cell, account_name.as_deref());
-    let unreadable = unreadable(context);
     let mut shares = vec![];
     for share in candidates {
         let Ok(readable) = &share.0 else { continue };
@@ -161,7 +163,7 @@ pub async fn gather(context: &Context, cell: &Cell, region: &AccountRegion) -> R
         organization,
         shares,
         policies: policies(context),
-        unreadable,
+        unreadable: context.unreadable_shares(),
         released: released(context, cell),
         peers: installation.as_ref().map(|i| i.spec.peers.clone()).unwrap_or_default(),
         installation: installation.map(|i| i.spec.id).unwrap_or_default(),
@@ -218,15 +220,6 @@ fn policies(context: &Context) -> Vec<Arc<Guarded<SharingPolicy>>> {
     let mut policies = context.stores.policies.all();
     policies.sort_by_key(|policy| policy.name_any());
     policies
-}
-
-/// An unreadable Share does not tell its account: it counts in every cell.
-fn unreadable(context: &Context) -> BTreeSet<ShareKey> {
-    let all = context.stores.shares.all();
-    let unreadable = all.iter().filter(|share| share.0.is_err());
-    unreadable
-        .map(|share| ShareKey { namespace: share.namespace().unwrap_or_default(), name: share.name_any() })
-        .collect()
 }
 
 fn released(context: &Context, cell: &Cell) -> BTreeSet<Arn> {

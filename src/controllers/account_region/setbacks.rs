@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use crate::{
     model::{Digest, ShareKey, Side},
     plan::{
+        change::Effect,
         receipt::{Failure, Receipt, Then},
         step::Chain,
     },
@@ -19,6 +20,8 @@ const FIRST: Duration = Duration::from_secs(2);
 const FIRST_OF_A_PERSON: Duration = Duration::from_secs(60);
 /// The longest wait.
 const LONGEST: Duration = Duration::from_secs(600);
+/// The longest wait of a chain that takes access away, where no person is needed: it is what must not be late.
+const LONGEST_OF_A_REMOVAL: Duration = Duration::from_secs(60);
 
 /// What failed in one cell and is not due again yet.
 #[derive(Debug, Default)]
@@ -53,8 +56,14 @@ impl Setbacks {
         };
         let fingerprint = fingerprint(chain);
         let before = self.0.get(&key).filter(|setback| setback.chain == fingerprint);
-        let first = if failure.then == Then::PersonMustAct { FIRST_OF_A_PERSON } else { FIRST };
-        let wait = before.map_or(first, |setback| (setback.wait * 2).clamp(first, LONGEST));
+        let (first, longest) = match failure.then {
+            Then::PersonMustAct => (FIRST_OF_A_PERSON, LONGEST),
+            _ if chain.steps.iter().any(|step| step.effect == Effect::Narrow) => {
+                (FIRST, LONGEST_OF_A_REMOVAL)
+            }
+            _ => (FIRST, LONGEST),
+        };
+        let wait = before.map_or(first, |setback| (setback.wait * 2).clamp(first, longest));
         let receipts = receipts.iter().filter(|receipt| !receipt.is_done()).cloned().collect();
         self.0.insert(key, Setback { chain: fingerprint, wait, due: now + wait, receipts });
     }
@@ -89,15 +98,14 @@ mod tests {
     use crate::{
         api::Reason,
         plan::{
-            change::Effect,
             fixture::{container_id, key},
             receipt::Outcome,
             step::{Action, Step},
         },
     };
 
-    fn chain(basis: &str) -> Chain {
-        let step = Step { action: Action::Delete, effect: Effect::Narrow, causes: BTreeSet::new() };
+    fn chain(basis: &str, effect: Effect) -> Chain {
+        let step = Step { action: Action::Delete, effect, causes: BTreeSet::new() };
         Chain {
             share: key("hub"),
             uid: "u".into(),
@@ -125,8 +133,8 @@ mod tests {
     }
 
     /// The waits, in seconds, of a chain that fails so each time that it is due.
-    fn waits(then: Then, times: usize) -> Vec<u64> {
-        let (chain, mut setbacks, mut now) = (chain("seen"), Setbacks::default(), Instant::now());
+    fn waits(effect: Effect, then: Then, times: usize) -> Vec<u64> {
+        let (chain, mut setbacks, mut now) = (chain("seen", effect), Setbacks::default(), Instant::now());
         let mut waits = vec![];
         for _ in 0..times {
             setbacks.note(&chain, &receipts(&chain, Some(then)), now);
@@ -140,22 +148,26 @@ mod tests {
     }
 
     #[test]
-    fn what_fails_again_waits_twice_as_long_up_to_ten_minutes() {
-        assert_eq!(waits(Then::Wait, 11), [2, 4, 8, 16, 32, 64, 128, 256, 512, 600, 600]);
-        assert_eq!(waits(Then::Replan, 2), [2, 4]);
-        assert_eq!(waits(Then::PersonMustAct, 6), [60, 120, 240, 480, 600, 600]);
+    fn what_fails_again_waits_twice_as_long_up_to_a_limit() {
+        use Effect::{Narrow, Widen};
+        assert_eq!(waits(Widen, Then::Wait, 11), [2, 4, 8, 16, 32, 64, 128, 256, 512, 600, 600]);
+        assert_eq!(waits(Widen, Then::Replan, 2), [2, 4]);
+        assert_eq!(waits(Narrow, Then::Wait, 7), [2, 4, 8, 16, 32, 60, 60]);
+        for effect in [Narrow, Widen] {
+            assert_eq!(waits(effect, Then::PersonMustAct, 6), [60, 120, 240, 480, 600, 600]);
+        }
     }
 
     #[test]
     fn another_chain_a_success_or_a_persons_wish_does_not_wait() {
-        let (failed, now) = (chain("seen"), Instant::now());
+        let (failed, now) = (chain("seen", Effect::Narrow), Instant::now());
         let noted = || {
             let mut setbacks = Setbacks::default();
             setbacks.note(&failed, &receipts(&failed, Some(Then::Wait)), now);
             assert_eq!(setbacks.pending(&failed, now).map(<[Receipt]>::len), Some(1));
             setbacks
         };
-        assert!(noted().pending(&chain("changed"), now).is_none());
+        assert!(noted().pending(&chain("changed", Effect::Narrow), now).is_none());
         let mut asked = noted();
         asked.forgive(&key("hub"));
         let mut done = noted();
