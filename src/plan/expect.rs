@@ -1,5 +1,6 @@
 //! Our own writes that AWS need not show yet: RAM is eventually consistent (ram.md §2.5), so for a while after a write a
-//! listing that lacks it contradicts nothing. Expectations are laid over what was read; a read that agrees settles one.
+//! listing that lacks it contradicts nothing. Expectations are laid over what was read; one that a read has shown is not
+//! waited for any more.
 
 use std::collections::BTreeMap;
 
