@@ -1,19 +1,27 @@
 //! The pure part alone: resolve and plan on a hundred thousand grants.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use sharekeeper::{
-    api::{Share, SharingPolicy},
+    api::{Share, SharingPolicy, account_set::UndeclaredAction},
     mechanism::plan::{Circumstances, mark, plan},
     model::{Arn, Cell, ResourceType, ShareKey, Side, Timestamp},
     org::tree::{Account, AccountState, OrganizationalUnit, Tree},
     plan::{
+        budget::UNLIMITED,
+        change::ChangeKind,
         claim::Recollection,
         desired::Desired,
         gate::{Gate, Mode},
         names::Organization,
         observed::{AssociationState, AttachedPermission, Container, ContainerState, Listing, Origin, Row},
+        permit::Unasked,
+        record::Records,
         resolve::{Departure, Facts, resolve},
+        sweep::Sweep,
         undeclared::Marks,
     },
 };
@@ -33,6 +41,9 @@ impl Recollection for Nothing {
         false
     }
     fn token_is_spent(&self, _: &ShareKey, _: Side) -> bool {
+        false
+    }
+    fn is_contended(&self, _: &ShareKey, _: Side, _: &ChangeKind, _: Timestamp) -> bool {
         false
     }
 }
@@ -59,9 +70,18 @@ pub(crate) fn pure() {
 
     let gate =
         Gate { halted: None, suspended: false, mode: Mode::Enforce, report_drift: false, settling: false };
-    let (released, unreadable) = (BTreeSet::new(), BTreeSet::new());
-    let marks = Marks { installation: "load", peers: &[], released: &released, unreadable: &unreadable };
-    let circumstances = Circumstances { marks, gate: &gate, recollection: &Nothing, now };
+    let (records, unreadable) = (Records::new(), BTreeSet::new());
+    let marks = Marks { installation: "load", peers: &[], records: &records, unreadable: &unreadable };
+    let sweep = Sweep {
+        action: UndeclaredAction::Report,
+        grace: Duration::ZERO,
+        ignore: &[],
+        moved: false,
+        permits: &Unasked,
+        now,
+    };
+    let budgets = UNLIMITED;
+    let circumstances = Circumstances { marks, gate: &gate, recollection: &Nothing, sweep, budgets, now };
     let planned = |listing| plan(&desired, listing, &circumstances);
     assert_eq!((planned(&full).chains.len(), planned(&empty).chains.len()), (0, SHARES));
 

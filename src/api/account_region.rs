@@ -5,7 +5,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{account_set::Access, formats, installation::RemovalWindow};
+use super::{account_set::Access, formats};
 
 /// One governed account and region. Made by the controller from AccountSets; nobody edits it, but people
 /// annotate it with `sharekeeper.dev/approve`.
@@ -127,9 +127,6 @@ pub struct AccountRegionStatus {
     /// Exact numbers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counts: Option<CellCounts>,
-    /// What was removed in the current window. Written before the first removal is sent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub removals: Option<RemovalWindow>,
     /// The removals that wait for a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<Held>,
@@ -228,4 +225,8 @@ pub struct Approved {
     pub digest: String,
     /// When it was acted on.
     pub at: Time,
+    /// The removals that it released and that were not seen done yet, each by a fingerprint.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1000))]
+    pub removals: Vec<String>,
 }

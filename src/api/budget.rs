@@ -6,19 +6,20 @@ use serde::{Deserialize, Serialize};
 use super::formats;
 
 /// How many removals that nobody asked for by editing that very Share's targets may be made in a window:
-/// undeclared shares, what a policy, tree or set change takes away, deletions of Shares. Over it all of them
-/// are held until a person approves. Expired and outside grants are exempt.
+/// undeclared shares, what a policy, tree or set change takes away, drift, deletions of Shares. Over it all of
+/// them are held until a person approves. A removal is one share in AWS that is deleted or emptied, or one
+/// principal or resource that is taken out of one. Ended access and grants to outside are exempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Budget {
     /// Removals at most in one window. 0 holds every one. Default 5.
     #[schemars(range(min = 0, max = 1_000_000))]
     pub max_removals: i32,
-    /// Removals at most in one window, as a percentage of the grants that exist. Counts from `minExisting`
-    /// grants on. Default 10.
+    /// Removals at most in one window, as a percentage of the shares in AWS that existed when it began. Counts
+    /// from `minExisting` shares on. Default 10.
     #[schemars(range(min = 0, max = 100))]
     pub max_percent: i32,
-    /// Grants that must exist before `maxPercent` counts. Default 10.
+    /// Shares that must exist in AWS before `maxPercent` counts. Default 10.
     #[schemars(range(min = 0, max = 1_000_000))]
     pub min_existing: i32,
     /// Length of the window, such as `1h`. Default `1h`.

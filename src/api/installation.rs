@@ -128,7 +128,7 @@ pub struct RemovalWindow {
     pub since: Time,
     /// Removals made or reserved since then.
     pub removed: i32,
-    /// Grants that existed when the window began; the percentage counts from these.
+    /// Shares in AWS that existed when the window began; the percentage counts from these.
     #[serde(default)]
     pub existing: i32,
 }

@@ -78,6 +78,8 @@ reasons! {
     /// A share that exists is being taken over; nothing but the mark is written until no difference is left.
     /// See `status.plan`.
     Adopting,
+    /// Something that nobody declared is being removed. To keep it, declare it in a Share that adopts it.
+    Removing,
     /// It waits for another object, or for the first read of AWS. Wait.
     Waiting,
 
@@ -137,6 +139,9 @@ reasons! {
     /// Removals exceed the budget, and all of them wait. Look at the AccountRegion and approve its digest, or
     /// restore what was taken away.
     RemovalsHeld,
+    /// Somebody changes the same thing in AWS again and again, and each time it was put right: now that is done
+    /// once in ten minutes. Find out who, in CloudTrail, and agree on one owner.
+    Contended,
     /// A decision was made about other grants than are there now. Look again and write the new `evidence`.
     EvidenceChanged,
     /// The cell is no longer selected by an AccountSet while Shares hold grants in it: nothing is written.

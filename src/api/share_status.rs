@@ -134,6 +134,10 @@ pub struct ShareContainer {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 80))]
     pub tag_keys: Vec<String>,
+    /// It existed before and is being taken over: until no difference is left, or the consent says `force`,
+    /// nothing but the mark is written to it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub adopting: bool,
 }
 
 /// Which of a Share's two containers of a mechanism.

@@ -4,6 +4,7 @@ use std::{
     error::Error,
     fmt,
     future::Future,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -11,11 +12,16 @@ use std::{
     time::Duration,
 };
 
-use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sts::{
+    error::{ProvideErrorMetadata, SdkError},
+    operation::RequestId,
+};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use futures::future::{Either, select};
 use tokio::time::Instant;
 
 use super::{
+    audit::{Line, Subject},
     errors::{AwsError, Disposition},
     fence::{Fence, within},
     limits::Limits,
@@ -45,6 +51,11 @@ pub struct Called {
 pub trait Observer: Send + Sync {
     /// A call has ended.
     fn called(&self, call: &Called);
+
+    /// A line of the audit: by default it goes into the log.
+    fn audit(&self, line: &Line) {
+        line.log();
+    }
 
     /// AWS throttled one attempt of a call, which the SDK may yet repeat with success.
     fn throttled(&self, operation: &str) {
@@ -113,25 +124,32 @@ impl Calls {
     }
 
     /// Makes a call that writes, if the pass's fence allows it: asked when its turn has come, and again, together with
-    /// the process's, at each of the SDK's attempts.
+    /// the process's, at each of the SDK's attempts. It is told to the audit before and after.
     pub fn write<T, E>(
         &self,
         operation: &'static str,
-        fence: &Arc<dyn Fence>,
+        leave: &Leave,
         call: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
     ) -> impl Future<Output = Result<T, AwsError>>
     where
+        T: RequestId,
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
         let call = Box::pin(call);
         async move {
             let waited = self.limits.of(operation).acquire().await;
-            if let Err(refusal) = fence.check() {
+            leave.fence.refresh().await;
+            if let Err(refusal) = leave.fence.check() {
                 let error = AwsError::refused(operation, refusal);
                 self.tell(operation, Err(&error), Duration::ZERO, waited);
                 return Err(error);
             }
-            self.make(operation, waited, within(Arc::clone(fence), call)).await
+            let line = Line::intent(operation, &leave.subject);
+            self.observer.audit(&line);
+            let fenced = kept_fresh(&*leave.fence, within(Arc::clone(&leave.fence), call));
+            let result = self.make(operation, waited, fenced).await;
+            self.observer.audit(&line.answered(result.as_ref().map(RequestId::request_id)));
+            result
         }
     }
 
@@ -160,6 +178,32 @@ impl Calls {
         }
         let outcome = result.map_or_else(|error| error.disposition.reason(), |()| "Ok");
         self.observer.called(&Called { operation, outcome, took, waited });
+    }
+}
+
+/// What a write is sent under.
+#[derive(Clone)]
+pub struct Leave {
+    /// Whether it may be sent.
+    pub fence: Arc<dyn Fence>,
+    /// What it is for.
+    pub subject: Subject,
+}
+
+/// How often a fence is refreshed while a write is on its way.
+const REFRESH: Duration = Duration::from_secs(1);
+
+/// Runs a call, and keeps up to date meanwhile what its further attempts are asked by.
+async fn kept_fresh<T>(fence: &dyn Fence, call: impl Future<Output = T>) -> T {
+    let refreshing = async {
+        loop {
+            tokio::time::sleep(REFRESH).await;
+            fence.refresh().await;
+        }
+    };
+    match select(pin!(call), pin!(refreshing)).await {
+        Either::Left((answer, _)) => answer,
+        Either::Right((never, _)) => never,
     }
 }
 

@@ -12,6 +12,7 @@ use aws_smithy_runtime_api::{
     },
 };
 use aws_smithy_types::config_bag::ConfigBag;
+use futures::{FutureExt, future::BoxFuture};
 
 /// Why nothing may be written now.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +35,12 @@ pub enum Refusal {
 pub trait Fence: Send + Sync {
     /// `Ok` lets exactly the write pass that is about to be sent.
     fn check(&self) -> Result<(), Refusal>;
+
+    /// Asks anew what [`Self::check`] rests on, where that is kept elsewhere. Awaited before a write is sent, and again
+    /// and again while one is on its way, since the SDK may repeat it.
+    fn refresh(&self) -> BoxFuture<'_, ()> {
+        futures::future::ready(()).boxed()
+    }
 }
 
 /// A function is a fence.
@@ -55,8 +62,19 @@ pub fn closed(refusal: Refusal) -> Arc<dyn Fence> {
 
 /// Open only while all are; the first refusal is the answer.
 pub fn all(fences: impl IntoIterator<Item = Arc<dyn Fence>>) -> Arc<dyn Fence> {
-    let fences: Vec<_> = fences.into_iter().collect();
-    Arc::new(move || fences.iter().try_for_each(|fence| fence.check()))
+    Arc::new(All(fences.into_iter().collect()))
+}
+
+struct All(Vec<Arc<dyn Fence>>);
+
+impl Fence for All {
+    fn check(&self) -> Result<(), Refusal> {
+        self.0.iter().try_for_each(|fence| fence.check())
+    }
+
+    fn refresh(&self) -> BoxFuture<'_, ()> {
+        futures::future::join_all(self.0.iter().map(|fence| fence.refresh())).map(drop).boxed()
+    }
 }
 
 /// A write that the fence kept from being sent. Found in the source chain of the SDK's error.

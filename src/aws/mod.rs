@@ -3,6 +3,7 @@
 
 mod assume_role;
 mod attempts;
+pub mod audit;
 pub mod calls;
 pub mod clock;
 mod disposition;

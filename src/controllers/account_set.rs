@@ -7,6 +7,7 @@ use kube::{ResourceExt, api::ObjectMeta, runtime::controller::Action};
 use super::{
     account_region::report::changed,
     context::{Context, FINALIZER},
+    installation::write_held,
 };
 use crate::{
     api::{
@@ -51,7 +52,8 @@ pub async fn reconcile(set: Arc<Guarded<AccountSet>>, context: Arc<Context>) -> 
     let before = set.status.clone().unwrap_or_default();
     let after = status(&context, set, selection, &conflicts);
     if changed(&before, &after) {
-        context.writer.status(set, &before, &after).await?;
+        // Removals are reserved in the same status: never over what was not read.
+        context.writer.status_as_read(set, &before, &after).await?;
     }
     Ok(Action::requeue(Duration::from_secs(3600)))
 }
@@ -132,6 +134,8 @@ fn status(
         problems,
         ..before
     };
+    let held = status.counts.as_ref().map_or(0, |counts| counts.held);
+    write_held(&mut status.conditions, held, generation, now);
     let first = status.problems.first().cloned();
     let (ready, reason, message) = match &first {
         None => (Status::True, Reason::Resolved, "all that it selects is governed".to_owned()),

@@ -15,11 +15,12 @@ use crate::{
     },
     aws::{
         clock::Clock,
-        fence::{self, Fence, Refusal},
+        fence::{self, Fence},
         session::Sessions,
     },
     controllers::{
-        account_region::memory::CellMemory, share_index::ShareIndex, telemetry::Telemetry, triggers::Triggers,
+        account_region::memory::CellMemory, halt::Halt, share_index::ShareIndex, telemetry::Telemetry,
+        triggers::Triggers,
     },
     kube::{
         lease::LeaseFence,
@@ -139,6 +140,7 @@ pub struct Context {
     pub telemetry: Arc<dyn Telemetry>,
     /// Who wakes whom.
     pub triggers: Triggers,
+    halt: Arc<Halt>,
     organizations: RwLock<BTreeMap<String, OrganizationState>>,
     tried: tokio::sync::watch::Sender<BTreeSet<String>>,
     started: tokio::time::Instant,
@@ -163,6 +165,7 @@ impl Context {
         triggers: Triggers,
     ) -> Self {
         Self {
+            halt: Halt::new(writer.client().clone(), stores.installations.clone()),
             writer,
             lease,
             stores,
@@ -180,15 +183,9 @@ impl Context {
     }
 
     /// What is asked before each write to AWS: whether we lead, and whether the installation is halted now.
-    pub fn fence(self: &Arc<Self>) -> Arc<dyn Fence> {
-        let context = Arc::clone(self);
-        let halted = move || match context.installation() {
-            Some(installation) if !installation.spec.halt => Ok(()),
-            Some(_) => Err(Refusal::Halted("the Installation says `halt: true`".to_owned())),
-            None => Err(Refusal::Halted("there is no readable Installation named sharekeeper".to_owned())),
-        };
+    pub fn fence(&self) -> Arc<dyn Fence> {
         let leading = self.lease.clone().map(|lease| Arc::new(lease) as Arc<dyn Fence>);
-        fence::all(leading.into_iter().chain([Arc::new(halted) as Arc<dyn Fence>]))
+        fence::all(leading.into_iter().chain([Arc::clone(&self.halt) as Arc<dyn Fence>]))
     }
 
     /// Now.
@@ -304,6 +301,21 @@ impl Context {
     /// The names of the Shares that cannot be read. None tells its account: each counts in every cell.
     pub fn unreadable_shares(&self) -> BTreeSet<ShareKey> {
         locked(&self.index).unreadable().clone()
+    }
+
+    /// The Shares of which it cannot be told what they declare in any cell: unreadable ones, and those whose account has no
+    /// id yet. What bears their mark may be theirs.
+    pub fn undecided_shares(&self) -> BTreeSet<ShareKey> {
+        let mut undecided = self.unreadable_shares();
+        let unplaced = locked(&self.index).unplaced().clone();
+        let organizations = self.stores.organizations.all();
+        let views =
+            || organizations.iter().map(|organization| self.organization(Some(&organization.name_any())));
+        undecided.extend(unplaced.into_iter().filter(|key| {
+            let share = self.stores.shares.get(Some(&key.namespace), &key.name);
+            share.is_some_and(|s| s.0.as_ref().is_ok_and(|s| super::share::cell(s, views()).is_err()))
+        }));
+        undecided
     }
 
     /// The settings by which an account is reached.

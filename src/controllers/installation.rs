@@ -2,19 +2,21 @@
 
 use std::{sync::Arc, time::Duration};
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{ResourceExt, runtime::controller::Action};
 
 use super::{account_region::report::changed, context::Context};
 use crate::{
     api::{
         INSTALLATION, Installation, Reason,
-        conditions::{self, HALTED, OBSERVED, READY, Status},
+        conditions::{self, HALTED, OBSERVED, READY, REMOVALS_HELD, Status},
         installation::{InstallationCounts, InstallationStatus},
     },
     kube::{
         watched::{Guarded, readable},
         write::WriteError,
     },
+    model::Timestamp,
 };
 
 /// How often its counts are taken.
@@ -36,7 +38,8 @@ pub async fn reconcile(
     let before = installation.status.clone().unwrap_or_default();
     let after = status(&context, installation, &before);
     if changed(&before, &after) {
-        context.writer.status(installation, &before, &after).await?;
+        // Removals are reserved in the same status: never over what was not read.
+        context.writer.status_as_read(installation, &before, &after).await?;
     }
     Ok(Action::requeue(COUNT))
 }
@@ -60,6 +63,8 @@ fn status(
         (Reason::NotHalted, "writing to AWS is not halted")
     };
     conditions::set(&mut status.conditions, HALTED, halted.into(), reason, message, generation, now);
+    let held = status.counts.as_ref().map_or(0, |counts| counts.held);
+    write_held(&mut status.conditions, held, generation, now);
     conditions::set(
         &mut status.conditions,
         READY,
@@ -70,6 +75,23 @@ fn status(
         now,
     );
     status
+}
+
+/// Whether removals wait for a person, in some of the cells of a set or the installation.
+pub(super) fn write_held(
+    conditions: &mut Vec<Condition>,
+    held: i32,
+    generation: Option<i64>,
+    now: Timestamp,
+) {
+    let (reason, message) = match held {
+        0 => (Reason::NothingHeld, "nothing is held".to_owned()),
+        held => (
+            Reason::RemovalsHeld,
+            format!("{held} removals wait for a person: see the AccountRegions whose RemovalsHeld is True"),
+        ),
+    };
+    conditions::set(conditions, REMOVALS_HELD, (held > 0).into(), reason, &message, generation, now);
 }
 
 fn counts(context: &Arc<Context>) -> InstallationCounts {

@@ -3,6 +3,7 @@
 pub mod account_region;
 pub mod account_set;
 pub mod context;
+pub mod halt;
 pub mod installation;
 pub mod organization;
 pub mod run;

@@ -17,6 +17,8 @@ use crate::{
         organization::{OrganizationCounts, OrganizationStatus, RamSharing},
     },
     aws::{
+        audit::Subject,
+        calls::Leave,
         errors::AwsError,
         session::{OrganizationClients, SessionError, Sessions},
     },
@@ -142,8 +144,16 @@ async fn reach(sessions: &Sessions, organization: &Organization) -> Result<Arc<O
 async fn enable(context: &Arc<Context>, organization: &Organization) -> Result<bool, Failed> {
     let clients = reach(&context.sessions, organization).await?;
     let request = clients.ram.enable_sharing_with_aws_organization();
-    let answer =
-        clients.calls.write("EnableSharingWithAwsOrganization", &context.fence(), request.send()).await;
+    let subject = Subject {
+        installation: context.installation().map(|installation| installation.spec.id).unwrap_or_default(),
+        cell: clients.account.to_string(),
+        owner: format!("Organization {}", organization.name_any()),
+        generation: organization.metadata.generation.unwrap_or_default(),
+        change: "enable RAM sharing with the organization".to_owned(),
+        ..Subject::default()
+    };
+    let leave = Leave { fence: context.fence(), subject };
+    let answer = clients.calls.write("EnableSharingWithAwsOrganization", &leave, request.send()).await;
     Ok(answer.map_err(|error| failed(&error))?.return_value.unwrap_or_default())
 }
 

@@ -16,6 +16,7 @@ pub(super) struct ShareIndex {
     by_place: BTreeMap<(String, String), BTreeSet<ShareKey>>,
     places: BTreeMap<ShareKey, (BTreeSet<(String, String)>, String)>,
     unreadable: BTreeSet<ShareKey>,
+    unplaced: BTreeSet<ShareKey>,
 }
 
 impl ShareIndex {
@@ -24,6 +25,7 @@ impl ShareIndex {
         let key = ShareKey { namespace: share.namespace().unwrap_or_default(), name: share.name_any() };
         let before = self.places.remove(&key);
         self.unreadable.remove(&key);
+        self.unplaced.remove(&key);
         for place in before.iter().flat_map(|(places, _)| places) {
             if let Some(keys) = self.by_place.get_mut(place) {
                 keys.remove(&key);
@@ -36,8 +38,12 @@ impl ShareIndex {
         for place in &places {
             self.by_place.entry(place.clone()).or_default().insert(key.clone());
         }
-        if share.0.is_err() {
-            self.unreadable.insert(key.clone());
+        match &share.0 {
+            Err(_) => drop(self.unreadable.insert(key.clone())),
+            Ok(share) if share.spec.account.parse::<AccountId>().is_err() && account_pin(share).is_none() => {
+                self.unplaced.insert(key.clone());
+            }
+            Ok(_) => {}
         }
         let essence = essence(share);
         let changed = before.is_none_or(|(_, known)| known != essence);
@@ -55,6 +61,11 @@ impl ShareIndex {
     /// The Shares that cannot be read.
     pub(super) fn unreadable(&self) -> &BTreeSet<ShareKey> {
         &self.unreadable
+    }
+
+    /// The Shares that name their account and were not placed in a cell yet.
+    pub(super) fn unplaced(&self) -> &BTreeSet<ShareKey> {
+        &self.unplaced
     }
 }
 

@@ -284,7 +284,7 @@ proptest! {
         let desired = world.desired(world.known(), aws.now);
         for plan in converge(&mut world, &mut aws, &CLEAR)? {
             for chain in &plan.chains {
-                let want = &desired.shares[&chain.share].containers[&chain.side];
+                let want = &desired.shares[chain.owner.share().unwrap()].containers[&chain.owner.side().unwrap()];
                 let mut out = BTreeSet::new();
                 for step in &chain.steps {
                     match &step.action {
@@ -379,11 +379,11 @@ proptest! {
         for chain in &plan.chains {
             for step in &chain.steps {
                 let id = aws.apply(chain, &step.action).unwrap();
-                expectations.wrote(&id, &step.action, chain.side == Side::Outer, aws.now);
+                expectations.wrote(&id, &step.action, chain.owner.side() == Some(Side::Outer), aws.now);
                 if matches!(step.action, Action::Create(_)) {
                     expectations.made(aws.listing.containers[&id].clone(), aws.now);
-                    let index = world.shares.iter().position(|(s, _)| crate::plan::resolve::key_of(s) == chain.share);
-                    made.push((index.unwrap(), chain.side, id));
+                    let index = world.shares.iter().position(|(s, _)| Some(&crate::plan::resolve::key_of(s)) == chain.owner.share());
+                    made.push((index.unwrap(), chain.owner.side().unwrap(), id));
                 }
             }
         }

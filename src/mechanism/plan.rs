@@ -1,17 +1,24 @@
 //! From what should be and what is to what is to be done. Pure and total.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
+    api::Reason,
     mechanism::ram,
-    model::{Digest, Mark, Side, Timestamp},
+    model::{Arn, Digest, Mark, ShareKey, Side, Timestamp},
     plan::{
+        adoption::{self, adoptable, is_forced},
+        budget::{self, Budgets},
+        chain::{Chain, Owner, Proof},
+        change::Change,
         claim::{Claim, Marked, Recollection, claim},
-        desired::{Desired, DesiredContainer, DesiredShare},
+        desired::{Cause, Desired, DesiredShare, Fate, Refusal},
         gate::Gate,
         observed::Listing,
-        step::{Chain, Create, batch},
-        undeclared::{Marks, undeclared},
+        record::Records,
+        step::{Create, batch, removal},
+        sweep::{Sweep, judge},
+        undeclared::{Marks, Undeclared, undeclared},
         view::{Plan, SideView},
     },
 };
@@ -25,79 +32,219 @@ pub struct Circumstances<'a> {
     pub gate: &'a Gate,
     /// What earlier passes found out.
     pub recollection: &'a dyn Recollection,
+    /// What becomes of what nobody declares.
+    pub sweep: Sweep<'a>,
+    /// What limits removals.
+    pub budgets: Budgets<'a>,
     /// Now.
     pub now: Timestamp,
 }
 
-/// Plans a cell: claim, compare, filter, batch, for each side of each Share; then name what is left over.
+/// Plans a cell: claim, compare, filter, for each side of each Share; judge what is left over; hold back what is too much;
+/// batch what remains.
 pub fn plan(desired: &Desired, listing: &Listing, circumstances: &Circumstances<'_>) -> Plan {
     let mut plan = Plan::default();
+    let mut claims = claims(desired, listing, circumstances);
+    refuse_double_claims(&mut claims);
     let mut claimed = BTreeSet::new();
-    let marked = Marked::of(listing);
-    for share in desired.shares.values() {
-        let sides = plan.shares.entry(share.key.clone()).or_default();
-        for side in [Side::Inner, Side::Outer] {
-            let mark = mark(share, side, circumstances.marks.installation);
-            let ledger = share.ledger.get(&side);
-            let found = claim(&marked, &mark, ledger, circumstances.recollection, circumstances.now);
-            let mut view = SideView::default();
-            match &found {
-                Claim::Found(container) => view.container = Some(container.id.clone()),
-                Claim::Unlisted { id } => (view.container, view.unlisted) = (Some(id.clone()), true),
-                Claim::Lost { id, .. } => (view.container, view.lost) = (Some(id.clone()), true),
-                Claim::Absent { .. } => {}
-            }
-            // A container that somebody else took is not ours to account for. One that is being released is its Share's until
-            // that is gone, and on record then.
-            if !view.lost {
-                claimed.extend(view.container.clone());
-            }
-            if let Some(want) = share.containers.get(&side) {
-                plan.chains.extend(chain(share, want, &found, &mark, circumstances, &mut view));
-            }
-            sides.insert(side, view);
+    for side in &claims {
+        let view = compare(side, circumstances);
+        // A container that somebody else took is not ours to account for. One that is being released is its Share's until
+        // that is gone, and on record then.
+        if !view.lost {
+            claimed.extend(view.container.clone());
         }
+        if view.adopting {
+            plan.adopting.extend(view.container.clone().map(|id| (id, side.share.key.clone())));
+        }
+        plan.shares.entry(side.share.key.clone()).or_default().insert(side.side, view);
     }
     plan.undeclared = undeclared(listing, &claimed, &circumstances.marks);
+    for found in &mut plan.undeclared {
+        let record = circumstances.marks.records.get(&found.container.id);
+        found.verdict = judge(found, record, &circumstances.sweep, circumstances.gate);
+    }
+    budget::hold(&mut plan, listing, &circumstances.budgets, circumstances.now);
+    let chains = claims.iter().filter_map(|side| side.chain(&plan));
+    let sweeps = plan.undeclared.iter().filter_map(|found| sweep(found, circumstances.marks.records));
+    plan.chains = chains.chain(sweeps).collect();
     plan.order();
     plan
+}
+
+/// One side of a Share and what was found to be its container.
+struct Claimed<'a> {
+    share: &'a DesiredShare,
+    side: Side,
+    mark: Mark,
+    found: Claim<'a>,
+    /// The container existed before, and is being taken over.
+    adopting: bool,
+    refused: Option<Refusal>,
+}
+
+fn claims<'a>(
+    desired: &'a Desired,
+    listing: &'a Listing,
+    circumstances: &Circumstances<'a>,
+) -> Vec<Claimed<'a>> {
+    let marked = Marked::of(listing);
+    let sides = desired.shares.values().flat_map(|share| [(share, Side::Inner), (share, Side::Outer)]);
+    let claims = sides.map(|(share, side)| {
+        let mark = mark(share, side, circumstances.marks.installation);
+        let ledger = share.ledger.get(&side);
+        let found = claim(&marked, &mark, ledger, circumstances.recollection, circumstances.now);
+        let adopting = ledger.is_some_and(|entry| entry.adopting);
+        let claimed = Claimed { share, side, mark, found, adopting, refused: None };
+        claimed.adopted(listing, circumstances)
+    });
+    claims.collect()
+}
+
+impl<'a> Claimed<'a> {
+    /// A Share that takes over a container has none of its own until it may.
+    fn adopted(self, listing: &'a Listing, circumstances: &Circumstances<'a>) -> Self {
+        let had = self.share.ledger.get(&self.side).is_some_and(|entry| entry.id.is_some());
+        let adopt = self
+            .share
+            .adopt
+            .as_ref()
+            .filter(|adopt| adopt.side == self.side && self.share.fate == Fate::Keep);
+        let Some(adopt) = adopt.filter(|_| !had && matches!(self.found, Claim::Absent { .. })) else {
+            return self;
+        };
+        let permits = circumstances.sweep.permits;
+        match adoptable(self.share, &adopt.id, listing, &circumstances.marks, permits) {
+            Ok(container) => Self { found: Claim::Found(container), adopting: true, ..self },
+            Err(refusal) => Self { found: Claim::Unadopted, refused: Some(refusal), ..self },
+        }
+    }
+
+    /// Its container, whatever its state.
+    fn container(&self) -> Option<&Arn> {
+        match &self.found {
+            Claim::Found(container) => Some(&container.id),
+            Claim::Unlisted { id } | Claim::Lost { id, .. } => Some(id),
+            Claim::Absent { .. } | Claim::Unadopted => None,
+        }
+    }
+
+    /// What of its plan is left to be done, in steps.
+    fn chain(&self, plan: &Plan) -> Option<Chain> {
+        let want = self.share.containers.get(&self.side)?;
+        let view = plan.shares.get(&self.share.key)?.get(&self.side)?;
+        let incarnation = if let Claim::Absent { incarnation } = self.found { incarnation } else { 1 };
+        let steps = batch(&view.allowed, || Create::of(want, &self.mark, incarnation), &self.mark);
+        let (container, basis) = match &self.found {
+            Claim::Found(container) => (Some(container.id.clone()), container.basis()),
+            _ => (None, Digest::of(["absent"])),
+        };
+        let recorded = self.share.ledger.get(&self.side).is_some_and(|entry| entry.id.is_some());
+        (!steps.is_empty()).then(|| Chain {
+            owner: Owner::Share(self.share.key.clone(), self.side),
+            uid: self.share.uid.clone(),
+            generation: self.share.generation,
+            digest: plan.digest_of(&self.share.key).unwrap_or_else(|| Digest::of(["nothing"])),
+            container,
+            basis,
+            steps,
+            adopts: self.adopting && !recorded,
+            proof: None,
+        })
+    }
+}
+
+/// A container that two claim is nobody's until one lets go: both say so.
+fn refuse_double_claims(claims: &mut [Claimed<'_>]) {
+    let mut by_container: BTreeMap<Arn, Vec<ShareKey>> = BTreeMap::new();
+    for side in claims.iter().filter(|side| matches!(side.found, Claim::Found(_))) {
+        if let Some(id) = side.container() {
+            by_container.entry(id.clone()).or_default().push(side.share.key.clone());
+        }
+    }
+    by_container.retain(|_, shares| shares.len() > 1);
+    for side in claims.iter_mut() {
+        let Some((id, shares)) = side.container().and_then(|id| by_container.get_key_value(id)) else {
+            continue;
+        };
+        let shares: Vec<String> = shares.iter().map(ToString::to_string).collect();
+        let message = format!(
+            "{id} is claimed by the Shares {}, so none of them changes it; delete all but one",
+            shares.join(" and ")
+        );
+        side.refused = Some(Refusal::new(Reason::Conflict, message));
+    }
+}
+
+/// What one side is to become, without what modes, fights and adoption hold.
+fn compare(side: &Claimed<'_>, circumstances: &Circumstances<'_>) -> SideView {
+    let mut view = SideView {
+        container: side.container().cloned(),
+        unlisted: matches!(side.found, Claim::Unlisted { .. }),
+        lost: matches!(side.found, Claim::Lost { .. }),
+        refused: side.refused.clone(),
+        ..SideView::default()
+    };
+    let Some(want) = side.share.containers.get(&side.side) else { return view };
+    if view.refused.is_some() {
+        return view;
+    }
+    let difference = ram::diff::diff(side.share, want, &side.found, &side.mark, circumstances.now);
+    view.waits = difference.waits;
+    let record = view.container.as_ref().and_then(|id| circumstances.marks.records.get(id));
+    let taken_over_as_it_is = side.adopting && !is_forced(side.share, record);
+    for change in difference.changes {
+        match held(side, &change, taken_over_as_it_is, circumstances) {
+            None => view.allowed.push(change),
+            Some(reason) => view.held.push((change, reason)),
+        }
+    }
+    view.adopting = side.adopting && !(view.allowed.is_empty() && view.held.is_empty());
+    view
+}
+
+fn held(
+    side: &Claimed<'_>,
+    change: &Change,
+    taken_over_as_it_is: bool,
+    circumstances: &Circumstances<'_>,
+) -> Option<Reason> {
+    let fought_over = || {
+        let (share, now) = (&side.share.key, circumstances.now);
+        change.cause == Cause::Drift
+            && circumstances.recollection.is_contended(share, side.side, &change.kind, now)
+    };
+    let by_gate = circumstances.gate.holds(side.share.switches, change);
+    by_gate
+        .or_else(|| (taken_over_as_it_is && adoption::holds(change)).then_some(Reason::Adopting))
+        .or_else(|| fought_over().then_some(Reason::Contended))
+}
+
+/// The chain that removes something undeclared, as far as it is to be removed now.
+fn sweep(found: &Undeclared, records: &Records) -> Option<Chain> {
+    let steps = removal(&found.verdict.allowed);
+    let record = records.get(&found.container.id)?;
+    (!steps.is_empty()).then(|| Chain {
+        owner: Owner::Nobody(found.container.id.clone()),
+        uid: String::new(),
+        generation: record.generation,
+        digest: Digest::of(found.verdict.allowed.iter().map(|change| format!("{:?}", change.kind))),
+        container: Some(found.container.id.clone()),
+        basis: found.container.basis(),
+        steps,
+        adopts: false,
+        proof: Some(Proof {
+            evidence: found.evidence(),
+            first_seen: record.first_seen.unwrap_or_default(),
+            confirmed_at: record.confirmed_at,
+            because: format!("{:?}: {}", found.why, found.verdict.message),
+        }),
+    })
 }
 
 /// The mark that belongs on one side of a Share.
 pub fn mark(share: &DesiredShare, side: Side, installation: &str) -> Mark {
     Mark { installation: installation.to_owned(), share: share.key.clone(), uid: share.uid.clone(), side }
-}
-
-fn chain(
-    share: &DesiredShare,
-    want: &DesiredContainer,
-    found: &Claim<'_>,
-    mark: &Mark,
-    circumstances: &Circumstances<'_>,
-    view: &mut SideView,
-) -> Option<Chain> {
-    let difference = ram::diff::diff(share, want, found, mark, circumstances.now);
-    view.waits = difference.waits;
-    for change in difference.changes {
-        match circumstances.gate.holds(share.switches, &change) {
-            None => view.allowed.push(change),
-            Some(reason) => view.held.push((change, reason)),
-        }
-    }
-    let incarnation = if let Claim::Absent { incarnation } = found { *incarnation } else { 1 };
-    let steps = batch(&view.allowed, || Create::of(want, mark, incarnation), mark);
-    let (container, basis) = match found {
-        Claim::Found(container) => (Some(container.id.clone()), container.basis()),
-        _ => (None, Digest::of(["absent"])),
-    };
-    (!steps.is_empty()).then(|| Chain {
-        share: share.key.clone(),
-        uid: share.uid.clone(),
-        side: want.side,
-        container,
-        basis,
-        steps,
-    })
 }
 
 #[cfg(test)]

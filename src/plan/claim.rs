@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::{
     model::{Arn, Mark, ShareKey, Side, Timestamp},
     plan::{
+        change::ChangeKind,
         desired::LedgerEntry,
         expect::WINDOW_SECONDS,
         observed::{Container, ContainerState, Listing, Origin},
@@ -33,6 +34,8 @@ pub enum Claim<'a> {
         /// Whose mark it carries, in words.
         to: String,
     },
+    /// It is to be an existing container, which is not to be had.
+    Unadopted,
 }
 
 /// A listing, and in it the containers by the marks that they carry.
@@ -70,6 +73,9 @@ pub trait Recollection {
 
     /// Whether AWS refused the last create of this side because its token belongs to an earlier request.
     fn token_is_spent(&self, share: &ShareKey, side: Side) -> bool;
+
+    /// Whether somebody undoes this change again and again, and it was made so lately that it waits.
+    fn is_contended(&self, share: &ShareKey, side: Side, change: &ChangeKind, now: Timestamp) -> bool;
 }
 
 /// Finds the container of one side of a Share: first the one in the ledger, then one that carries the mark.
@@ -145,7 +151,13 @@ mod tests {
 
     fn entry(id: Option<&str>, incarnation: i64) -> LedgerEntry {
         let id = id.map(container_id);
-        LedgerEntry { id, incarnation, create_sent_at: None, tag_keys: std::collections::BTreeSet::new() }
+        LedgerEntry {
+            id,
+            incarnation,
+            create_sent_at: None,
+            tag_keys: std::collections::BTreeSet::new(),
+            adopting: false,
+        }
     }
 
     fn words(claim: &Claim<'_>) -> String {
@@ -155,6 +167,7 @@ mod tests {
             Claim::Absent { incarnation } => format!("absent #{incarnation}"),
             Claim::Unlisted { id } => format!("unlisted {}", short(id)),
             Claim::Lost { id, to } => format!("lost {} to {to}", short(id)),
+            Claim::Unadopted => "unadopted".to_owned(),
         }
     }
 

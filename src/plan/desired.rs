@@ -39,6 +39,10 @@ pub struct DesiredShare {
     pub digest: Digest,
     /// The digest that was last carried out whole, from status.
     pub applied: Option<String>,
+    /// The generation that it was of.
+    pub applied_generation: Option<i64>,
+    /// The existing container that it takes over, if it does.
+    pub adopt: Option<Adopt>,
     /// What we know we made, from status, by side.
     pub ledger: BTreeMap<Side, LedgerEntry>,
 }
@@ -48,6 +52,15 @@ impl DesiredShare {
     pub fn was_applied(&self) -> bool {
         self.applied.as_deref() == Some(self.digest.as_str())
     }
+}
+
+/// An existing container that a Share takes over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Adopt {
+    /// Which.
+    pub id: Arn,
+    /// The side that it becomes: the outer one if the Share declares outside targets alone.
+    pub side: Side,
 }
 
 /// What is to become of a Share's containers.
@@ -204,6 +217,8 @@ pub struct LedgerEntry {
     pub create_sent_at: Option<Timestamp>,
     /// The tag keys that we manage on it besides the mark.
     pub tag_keys: BTreeSet<String>,
+    /// It is being taken over, and differed from what the Share declares when it was last looked at.
+    pub adopting: bool,
 }
 
 /// Why a change is to be made. Budgets, modes and switches read this and the change's effect, nothing else.
@@ -223,6 +238,10 @@ pub enum Cause {
     Deletion,
     /// The container is claimed: its mark is written first.
     Claim,
+    /// The container was found by its mark alone, or is taken over: nobody knows that this Share ever made it so.
+    Found,
+    /// Nobody declares the container.
+    Undeclared,
 }
 
 impl Cause {

@@ -7,20 +7,26 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use crate::{
     api::{
         Pin, PinKind, PrincipalKind, Share, SharingPolicy,
+        account_set::UndeclaredAction,
         share::{DeletionPolicy, Enforcement, PermissionChoice, ShareResource, ShareSpec, TagValue, Target},
         share_status::{self, Applied, OutsideRecord, ShareContainer, ShareStatus},
         sharing_policy::{Allow, External, Owners, SharingPolicySpec, SharingPolicyStatus},
+        undeclared_share::{Decision, Why},
     },
     model::{Arn, Cell, Mark, Principal, ResourceType, ShareKey, Side, Timestamp, mark},
     org::Tree,
     plan::{
+        chain::Owner,
         change::{ChangeKind, Difference, PermissionChange},
         claim::Recollection,
         desired::{DesiredShare, Refusal, Standing},
         names::Organization,
         observed::{AssociationState, AttachedPermission, Container, ContainerState, Listing, Origin, Row},
+        permit::Unasked,
+        record::Record,
         resolve::{Departure, Facts, resolve},
         step::{Action, Members},
+        sweep::Sweep,
         view::Plan,
     },
 };
@@ -202,6 +208,7 @@ impl ShareWords for Share {
             incarnation,
             state: share_status::ContainerState::default(),
             create_sent_at: None,
+            adopting: false,
             tag_keys: self.spec.tags.keys().cloned().collect(),
         });
         self
@@ -422,6 +429,53 @@ impl Recollection for Recalled {
     fn token_is_spent(&self, _: &ShareKey, _: Side) -> bool {
         self.token_is_spent
     }
+    fn is_contended(&self, _: &ShareKey, _: Side, _: &ChangeKind, _: Timestamp) -> bool {
+        false
+    }
+}
+
+/// What nobody declares is reported.
+pub(crate) const REPORT: Sweep<'static> = Sweep {
+    action: UndeclaredAction::Report,
+    grace: std::time::Duration::from_secs(86_400),
+    ignore: &[],
+    moved: false,
+    permits: &Unasked,
+    now: Timestamp::UNIX_EPOCH,
+};
+
+/// A record without a decision, seen twice at `at(0)`.
+pub(crate) fn record(why: Why) -> Record {
+    Record {
+        generation: 1,
+        why,
+        origin: None,
+        first_seen: Some(at(0)),
+        confirmed_at: Some(at(0)),
+        ends: BTreeMap::new(),
+        decision: Decision::None,
+        decided_on: None,
+        for_share: None,
+        force: false,
+    }
+}
+
+/// The Share with what a listing shows of it on record, as after the pass that made it.
+pub(crate) fn on_record(share: &Share, listing: &Listing) -> Share {
+    let mut share = share.clone();
+    for container in listing.live().filter(|c| c.origin == Origin::Standard) {
+        let Some(mark) = container
+            .mark()
+            .filter(|mark| mark.share.name == share.metadata.name.as_deref().unwrap_or_default())
+        else {
+            continue;
+        };
+        let mut known = share.status.iter().flat_map(|status| &status.containers);
+        if mark.installation == US && known.all(|c| Side::from(c.side) != mark.side) {
+            share = share.holding(mark.side, Some(&container.id), 1);
+        }
+    }
+    share
 }
 
 pub(crate) fn listing(containers: impl IntoIterator<Item = Container>) -> Listing {
@@ -432,7 +486,10 @@ pub(crate) fn listing(containers: impl IntoIterator<Item = Container>) -> Listin
 pub(crate) fn lines(plan: &Plan) -> Vec<String> {
     let mut lines = vec![];
     for chain in &plan.chains {
-        let who = format!("{} {}", chain.share.name, chain.side);
+        let who = match &chain.owner {
+            Owner::Share(share, side) => format!("{} {side}", share.name),
+            Owner::Nobody(container) => short(container.as_str()),
+        };
         lines.extend(chain.steps.iter().map(|step| {
             let causes: Vec<String> = step.causes.iter().map(|c| format!("{c:?}")).collect();
             format!("{who}: {} ({:?}, {})", action(&step.action), step.effect, causes.join("+"))

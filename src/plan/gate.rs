@@ -89,7 +89,7 @@ mod tests {
 
     const OPEN: Gate =
         Gate { halted: None, suspended: false, mode: Mode::Enforce, report_drift: false, settling: false };
-    const CAUSES: [Cause; 7] = [
+    const CAUSES: [Cause; 9] = [
         Cause::Edit,
         Cause::Drift,
         Cause::Policy,
@@ -97,6 +97,8 @@ mod tests {
         Cause::Tree,
         Cause::Deletion,
         Cause::Claim,
+        Cause::Found,
+        Cause::Undeclared,
     ];
     const EFFECTS: [Effect; 3] = [Effect::Narrow, Effect::Neutral, Effect::Widen];
 

@@ -2,17 +2,15 @@
 
 use crate::{
     api::Reason,
-    model::{Arn, ShareKey, Side},
-    plan::step::Step,
+    model::Arn,
+    plan::{chain::Owner, step::Step},
 };
 
 /// What came of one step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
-    /// The Share.
-    pub share: ShareKey,
-    /// Which of its containers.
-    pub side: Side,
+    /// Whose step it was.
+    pub owner: Owner,
     /// The step.
     pub step: Step,
     /// What came of it.

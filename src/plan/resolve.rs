@@ -12,7 +12,9 @@ use crate::{
     api::{Reason, Share, SharingPolicy, share::DeletionPolicy, share::Enforcement},
     model::{Arn, Cell, ResourceType, ShareKey, Side, Timestamp},
     plan::{
-        desired::{Cause, Desired, DesiredShare, Fate, LedgerEntry, Refusal, Resource, Standing, Switches},
+        desired::{
+            Adopt, Cause, Desired, DesiredShare, Fate, LedgerEntry, Refusal, Resource, Standing, Switches,
+        },
         names::Organization,
         policy::Policies,
     },
@@ -91,6 +93,12 @@ fn resolve_share(facts: &Facts<'_>, share: &Share, departure: Departure) -> Desi
             .as_ref()
             .and_then(|status| status.applied.as_ref())
             .map(|applied| applied.digest.clone()),
+        applied_generation: share
+            .status
+            .as_ref()
+            .and_then(|status| status.applied.as_ref())
+            .map(|applied| applied.generation),
+        adopt: adopt(share),
         key,
         containers,
         targets,
@@ -100,16 +108,29 @@ fn resolve_share(facts: &Facts<'_>, share: &Share, departure: Departure) -> Desi
     }
 }
 
+/// The side that an adopted container becomes is told by the spec alone, so that it is the same on every pass.
+fn adopt(share: &Share) -> Option<Adopt> {
+    let id = share.spec.adopt.as_ref()?.arn.parse().ok()?;
+    let side = if containers::is_for_outside_alone(share) { Side::Outer } else { Side::Inner };
+    Some(Adopt { id, side })
+}
+
 fn fate(facts: &Facts<'_>, share: &Share, departure: Departure, policies: &Policies<'_>) -> Fate {
     match departure {
         Departure::Stays => Fate::Keep,
         Departure::SweptAway => Fate::Release,
         Departure::Undecided => Fate::Undecided,
+        // What was not wholly taken over is not the Share's to take down.
+        Departure::Deleted if is_adopting(share) => Fate::Release,
         Departure::Deleted if wants_orphan(share) && policies.allow_orphan() => Fate::Release,
         // Which policies speak rests on the tree; until it is known the deletion waits, since a revocation is final.
         Departure::Deleted if wants_orphan(share) && tree_is_unknown(facts) => Fate::Undecided,
         Departure::Deleted => Fate::Revoke,
     }
+}
+
+fn is_adopting(share: &Share) -> bool {
+    share.status.iter().flat_map(|status| &status.containers).any(|container| container.adopting)
 }
 
 fn wants_orphan(share: &Share) -> bool {
@@ -133,6 +154,7 @@ fn ledger(share: &Share) -> BTreeMap<Side, LedgerEntry> {
                     incarnation: entry.incarnation,
                     create_sent_at: entry.create_sent_at.as_ref().map(|at| at.0),
                     tag_keys,
+                    adopting: entry.adopting,
                 },
             )
         })

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    model::{Arn, Mark, Principal, ShareKey, Side},
+    model::{Mark, Principal, Side},
     plan::{
         change::{Change, ChangeKind, Effect, PermissionChange},
         desired::{Cause, DesiredContainer},
@@ -22,23 +22,6 @@ pub struct Step {
     pub effect: Effect,
     /// The causes of the changes in it.
     pub causes: BTreeSet<Cause>,
-}
-
-/// The steps of one container, done in order; the first failure stops the rest.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Chain {
-    /// The Share.
-    pub share: ShareKey,
-    /// Its UID; blank for manifests that were never applied.
-    pub uid: String,
-    /// Which of its containers.
-    pub side: Side,
-    /// The container; none while it is to be made.
-    pub container: Option<Arn>,
-    /// A fingerprint of what was observed of it.
-    pub basis: crate::model::Digest,
-    /// The steps.
-    pub steps: Vec<Step>,
 }
 
 /// What a step writes.
@@ -124,6 +107,14 @@ pub fn batch(changes: &[Change], create: impl FnOnce() -> Create, mark: &Mark) -
     steps.extend(permissions(changes));
     steps.extend(members(changes, added, Action::Associate));
     steps.extend(tags(changes));
+    steps
+}
+
+/// Batches the changes that take something undeclared away.
+pub fn removal(changes: &[Change]) -> Vec<Step> {
+    let mut steps = vec![];
+    steps.extend(single(changes, &ChangeKind::Delete, Action::Delete));
+    steps.extend(members(changes, removed, Action::Disassociate));
     steps
 }
 

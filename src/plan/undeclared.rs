@@ -4,8 +4,12 @@ use std::collections::BTreeSet;
 
 use crate::{
     api::undeclared_share::Why,
-    model::{Arn, Digest, ShareKey, mark},
-    plan::observed::{Container, Listing, Origin},
+    model::{Arn, Cell, Digest, ShareKey, mark},
+    plan::{
+        observed::{Container, Listing, Origin},
+        record::Records,
+        sweep::Verdict,
+    },
 };
 
 /// One container that no Share claims.
@@ -17,33 +21,37 @@ pub struct Undeclared {
     pub why: Why,
     /// The Share that its mark names, if it carries one of ours.
     pub origin: Option<ShareKey>,
+    /// What becomes of it.
+    pub verdict: Verdict,
 }
 
 impl Undeclared {
     /// A fingerprint of the grants seen: a decision is about these and no others.
     pub fn evidence(&self) -> Digest {
-        let live = |state: &crate::plan::observed::AssociationState| state.may_grant();
-        let principals = self
-            .container
-            .principals
-            .iter()
-            .filter(|(_, row)| live(&row.state))
-            .map(|(p, _)| format!("principal {p}"));
-        let resources = self
-            .container
-            .resources
-            .iter()
-            .filter(|(_, row)| live(&row.state))
-            .map(|(r, _)| format!("resource {r}"));
-        let permissions = self.container.permissions.iter().map(|(t, p)| format!("permission {t} {}", p.arn));
-        let flag = format!("external {}", self.container.allows_external);
-        Digest::of(std::iter::once(flag).chain(principals).chain(resources).chain(permissions))
+        evidence(&self.container)
     }
 
     /// Whether anybody outside the organization has, or is being given, access.
     pub fn is_external(&self) -> bool {
         !self.container.outside().is_empty()
     }
+}
+
+/// The name of a container's record, an `UndeclaredShare`.
+pub fn record_name(cell: &Cell, container: &Arn) -> String {
+    format!("{cell}.{}", Digest::of([container.as_str()]))
+}
+
+/// A fingerprint of what a container grants, whatever its name and tags.
+pub fn evidence(container: &Container) -> Digest {
+    let principals = container.principals.iter().filter(|(_, row)| row.state.may_grant());
+    let resources = container.resources.iter().filter(|(_, row)| row.state.may_grant());
+    let permissions = container.permissions.iter().map(|(t, p)| format!("permission {t} {}", p.arn));
+    let flag = format!("external {}", container.allows_external);
+    let members = principals
+        .map(|(p, _)| format!("principal {p}"))
+        .chain(resources.map(|(r, _)| format!("resource {r}")));
+    Digest::of(std::iter::once(flag).chain(members).chain(permissions))
 }
 
 /// Whose marks mean what.
@@ -53,8 +61,8 @@ pub struct Marks<'a> {
     pub installation: &'a str,
     /// The ids of installations whose marks are respected.
     pub peers: &'a [String],
-    /// Containers on record as released.
-    pub released: &'a BTreeSet<Arn>,
+    /// What is on record of containers that nobody declared.
+    pub records: &'a Records,
     /// Shares that exist and cannot be read now: what they declare is not known, so nothing of theirs is undeclared.
     pub unreadable: &'a BTreeSet<ShareKey>,
 }
@@ -72,14 +80,17 @@ fn classify(container: &Container, marks: &Marks<'_>) -> Option<Undeclared> {
         return None;
     }
     let named = mark::installation_of(&container.tags);
+    let released = marks.records.get(&container.id).is_some_and(|record| record.why == Why::Released);
     let why = match (&container.origin, named) {
         (Origin::ServiceManaged(_), _) => Why::ServiceManaged,
-        _ if marks.released.contains(&container.id) => Why::Released,
-        (Origin::Standard, Some(id)) if id == marks.installation => Why::Orphaned,
         (Origin::Standard, Some(id)) if marks.peers.iter().any(|peer| peer == id) => Why::OtherInstallation,
+        (Origin::Standard, Some(id)) if released && id == marks.installation => Why::Released,
+        (Origin::Standard, None) if released => Why::Released,
+        (Origin::Standard, Some(id)) if id == marks.installation => Why::Orphaned,
         (Origin::Standard, _) => Why::Foreign,
     };
-    Some(Undeclared { container: container.clone(), why, origin: ours.map(|mark| mark.share) })
+    let origin = ours.map(|mark| mark.share);
+    Some(Undeclared { container: container.clone(), why, origin, verdict: Verdict::default() })
 }
 
 #[cfg(test)]
@@ -117,10 +128,11 @@ mod tests {
     fn each_container_says_why_it_is_there() {
         let released_id = "arn:aws:ram:eu-west-1:111122223333:resource-share/released".parse().unwrap();
         let unreadable = BTreeSet::from([ShareKey { namespace: "team".into(), name: "poison".into() }]);
+        let released = crate::plan::fixture::record(Why::Released);
         let marks = Marks {
             installation: "us",
             peers: &["peer".into()],
-            released: &BTreeSet::from([released_id]),
+            records: &BTreeMap::from([(released_id, released)]),
             unreadable: &unreadable,
         };
         let policy_made = Origin::ServiceManaged("CREATED_FROM_POLICY".into());

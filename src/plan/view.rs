@@ -1,14 +1,15 @@
 //! A plan, whole: the steps that may be done, what is held and why, what waits, what drifted, what nobody declared.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     api::Reason,
     model::{Arn, Digest, ShareKey, Side},
     plan::{
+        budget::HeldRemovals,
+        chain::{Chain, Owner},
         change::{Change, Effect},
-        desired::Cause,
-        step::Chain,
+        desired::{Cause, Refusal},
         undeclared::Undeclared,
     },
 };
@@ -20,8 +21,16 @@ pub struct Plan {
     pub chains: Vec<Chain>,
     /// What the plan says of each Share.
     pub shares: BTreeMap<ShareKey, BTreeMap<Side, SideView>>,
-    /// What nobody declared.
+    /// What nobody declared, and what becomes of it.
     pub undeclared: Vec<Undeclared>,
+    /// Containers that Shares are adopting, with the Share.
+    pub adopting: BTreeMap<Arn, ShareKey>,
+    /// Removals that a budget must be asked for before they are sent, by whose chain they are in.
+    pub to_reserve: Vec<(Owner, Digest)>,
+    /// Removals that a person has approved and that are still to be seen done.
+    pub approved: BTreeSet<String>,
+    /// Removals that wait for a person.
+    pub held: Option<HeldRemovals>,
 }
 
 /// What a plan says of one side of a Share.
@@ -33,6 +42,10 @@ pub struct SideView {
     pub unlisted: bool,
     /// The container in the ledger belongs to somebody else now.
     pub lost: bool,
+    /// It is being taken over, and differs from what the Share declares.
+    pub adopting: bool,
+    /// Why this side is not touched at all: its container is not to be had.
+    pub refused: Option<Refusal>,
     /// Changes that are made.
     pub allowed: Vec<Change>,
     /// Changes that are held back, and why.
@@ -49,6 +62,7 @@ impl SideView {
             && self.waits.is_empty()
             && !self.unlisted
             && !self.lost
+            && self.refused.is_none()
     }
 
     /// All changes, held or not.
@@ -83,7 +97,7 @@ impl Plan {
     pub fn order(&mut self) {
         self.chains.sort_by_key(|chain| {
             let effect = chain.steps.iter().map(|step| step.effect).min().unwrap_or(Effect::Neutral);
-            (effect, chain.share.clone(), chain.side)
+            (effect, chain.owner.clone())
         });
     }
 }

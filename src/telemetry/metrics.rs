@@ -350,6 +350,7 @@ mod tests {
         aws::{errors::classify, operations::OPERATIONS},
         model::{Mark, Side},
         plan::{
+            chain::Owner,
             change::{Effect, PermissionChange},
             receipt::{Failure, Outcome, Then},
             step::{Action, Create, Members, Step},
@@ -424,7 +425,7 @@ mod tests {
 
     fn receipt(action: Action, effect: Effect, outcome: Outcome) -> Receipt {
         let step = Step { action, effect, causes: BTreeSet::new() };
-        Receipt { share: key("hub"), side: Side::Inner, step, outcome }
+        Receipt { owner: Owner::Share(key("hub"), Side::Inner), step, outcome }
     }
 
     fn receipts() -> Vec<Receipt> {

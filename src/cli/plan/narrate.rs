@@ -284,8 +284,9 @@ fn because(cause: Cause) -> Option<&'static str> {
         Cause::Policy => Some("policy"),
         Cause::Expired => Some("expired"),
         Cause::Tree => Some("tree"),
+        Cause::Undeclared => Some("undeclared"),
         Cause::Claim => Some("claim"),
         // Without a record of what was carried out before, an edit and a drift are one.
-        Cause::Edit | Cause::Drift | Cause::Deletion => None,
+        Cause::Edit | Cause::Drift | Cause::Found | Cause::Deletion => None,
     }
 }

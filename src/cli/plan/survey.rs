@@ -28,6 +28,7 @@ use crate::{
     mechanism::ram::{failure, observe},
     model::{Arn, Cell, ShareKey, Side, Timestamp},
     plan::{
+        change::ChangeKind,
         claim::Recollection,
         desired::Refusal,
         gate::Gate,
@@ -46,6 +47,10 @@ impl Recollection for FirstLook {
     }
 
     fn token_is_spent(&self, _: &ShareKey, _: Side) -> bool {
+        false
+    }
+
+    fn is_contended(&self, _: &ShareKey, _: Side, _: &ChangeKind, _: Timestamp) -> bool {
         false
     }
 }
@@ -88,7 +93,7 @@ async fn cell(sessions: &Sessions, gathered: &Gathered) -> CellReport {
     };
     match observe::everything(&clients).await {
         Ok(listing) => {
-            let plan = gathered.plan(&desired, &listing, &FirstLook);
+            let plan = gathered.plan(&desired, &listing, &FirstLook, &BTreeSet::new());
             Told { gathered, desired: &desired, listing: &listing, plan: &plan }.report()
         }
         Err(error) => unknown(failure::unknown(&error)),
@@ -162,7 +167,10 @@ impl Survey<'_> {
             shares,
             policies: self.manifests.policies.iter().map(guarded).collect(),
             unreadable: BTreeSet::new(),
-            released: BTreeSet::new(),
+            records: BTreeMap::new(),
+            moved: false,
+            scopes: Box::new(Vec::new),
+            approved: BTreeSet::new(),
             installation: installation.spec.id.clone(),
             peers: installation.spec.peers.clone(),
             now: self.now,

@@ -9,7 +9,7 @@ use futures::{FutureExt, StreamExt, stream};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use tokio::time::Instant;
 
-use super::{gather::Gathered, memory::CellMemory};
+use super::{budgets, confirm, gather::Gathered, memory::CellMemory};
 use crate::{
     api::{
         Share,
@@ -23,12 +23,13 @@ use crate::{
     mechanism::ram::apply::{Hands, apply},
     model::{Arn, ShareKey, Side},
     plan::{
+        chain::{Chain, Owner},
         observed::{
             AssociationState, AttachedPermission, Container, ContainerState as State, Listing, Origin, Row,
         },
         receipt::{Outcome, Receipt, Then},
         resolve::key_of,
-        step::{Action, Chain, Create},
+        step::{Action, Create, Step},
         view::Plan,
     },
 };
@@ -42,7 +43,7 @@ pub async fn execute(
     memory: &mut CellMemory,
     gathered: &Gathered,
     clients: &CellClients,
-    listing: &Listing,
+    observed: &Seen<'_>,
     plan: &Plan,
 ) -> Vec<Receipt> {
     let now = Instant::now();
@@ -54,10 +55,91 @@ pub async fn execute(
             None => due.push(chain),
         }
     }
-    if !due.is_empty() {
-        receipts.extend(send(context, memory, gathered, clients, listing, &due).await);
+    if due.is_empty() {
+        return receipts;
     }
+    let (swept, declared): (Vec<_>, Vec<_>) =
+        due.into_iter().partition(|chain| matches!(chain.owner, Owner::Nobody(_)));
+    let (swept, unconfirmed, listing) = confirmed(context, gathered, clients, observed, swept).await;
+    receipts.extend(unconfirmed);
+    // Narrowing goes first, as the plan has it.
+    let chains = declared.into_iter().chain(swept).collect();
+    let (chains, unreserved) = reserved(context, memory, gathered, plan, chains).await;
+    receipts.extend(unreserved);
+    receipts.extend(send(context, memory, gathered, clients, &listing, &chains).await);
     receipts
+}
+
+/// What a pass saw of its cell.
+pub struct Seen<'a> {
+    /// The cell, with our own writes laid over it.
+    pub listing: &'a Listing,
+    /// A whole reading was made in this pass.
+    pub full: bool,
+}
+
+/// The removals of undeclared containers that a last live look does not speak against; the others' receipts; and the
+/// listing with what that look saw in it.
+async fn confirmed<'c>(
+    context: &Arc<Context>,
+    gathered: &Gathered,
+    clients: &CellClients,
+    observed: &Seen<'_>,
+    chains: Vec<&'c Chain>,
+) -> (Vec<&'c Chain>, Vec<Receipt>, Listing) {
+    let mut listing = observed.listing.clone();
+    if chains.is_empty() {
+        return (chains, vec![], listing);
+    }
+    let looked = if observed.full {
+        confirm::look(context, gathered, clients, &chains).await
+    } else {
+        Err("only a whole reading of the same pass removes what nobody declares".to_owned())
+    };
+    let (mut passing, mut receipts) = (vec![], vec![]);
+    for chain in chains {
+        let objection = match &looked {
+            Ok(confirmed) => confirmed.objection(chain),
+            Err(why) => Some(why.clone()),
+        };
+        match objection {
+            None => passing.push(chain),
+            Some(why) => receipts.extend(not_sent(chain, &format!("it is not removed now: {why}"))),
+        }
+    }
+    if let Ok(confirmed) = looked {
+        listing.containers.extend(confirmed.listing.containers);
+    }
+    (passing, receipts, listing)
+}
+
+/// The chains for whose removals there is room in the budgets; the others' receipts.
+async fn reserved<'c>(
+    context: &Context,
+    memory: &mut CellMemory,
+    gathered: &Gathered,
+    plan: &Plan,
+    chains: Vec<&'c Chain>,
+) -> (Vec<&'c Chain>, Vec<Receipt>) {
+    let asks = |chain: &&Chain| plan.to_reserve.iter().any(|(owner, _)| *owner == chain.owner);
+    let (asking, mut passing): (Vec<_>, Vec<_>) = chains.into_iter().partition(asks);
+    if asking.is_empty() {
+        return (passing, vec![]);
+    }
+    let removals =
+        plan.to_reserve.iter().filter(|(owner, _)| asking.iter().any(|chain| chain.owner == *owner));
+    let removals: Vec<_> = removals.map(|(_, removal)| removal.clone()).collect();
+    match budgets::reserve(context, gathered, removals.len()).await {
+        Ok(()) => {
+            memory.reserve(removals, gathered.now);
+            passing.extend(asking);
+            (passing, vec![])
+        }
+        Err(why) => {
+            let because = format!("its removals are not counted yet, so none is made: {why}");
+            (passing, asking.iter().flat_map(|chain| not_sent(chain, &because)).collect())
+        }
+    }
 }
 
 async fn send(
@@ -75,7 +157,7 @@ async fn send(
         Hands { clients, fence: &fence, listing, installation: &gathered.installation, attempts: &attempts };
     let mut carried = Vec::with_capacity(chains.len());
     for &chain in chains {
-        let recorded = makes(chain).is_none() || recorded.contains(&(chain.share.clone(), chain.side));
+        let recorded = intent(chain).is_none() || recorded.contains(&chain.owner);
         carried.push(
             async move { if recorded { apply(hands, chain).await } else { not_recorded(chain) } }.boxed(),
         );
@@ -86,6 +168,7 @@ async fn send(
         remember(memory, context, gathered, chain, receipts);
     }
     memory.attempts.prune();
+    memory.flips.prune(gathered.now);
     // What AWS refused for good leaves nothing to be read back.
     let perhaps = |r: &Receipt| r.is_done() || r.failure().is_some_and(|f| f.then != Then::PersonMustAct);
     if receipts.iter().flatten().any(perhaps) {
@@ -94,87 +177,106 @@ async fn send(
     receipts.into_iter().flatten().collect()
 }
 
-fn makes(chain: &Chain) -> Option<&Create> {
-    chain
-        .steps
-        .iter()
-        .find_map(|step| if let Action::Create(create) = &step.action { Some(create) } else { None })
+/// What must be on record in a Share's status before its chain is sent.
+#[derive(Clone, Debug)]
+enum Intent {
+    /// A container is made, in this incarnation.
+    Create(i64),
+    /// A container that exists is taken over.
+    Adopt(Arn),
+}
+
+fn intent(chain: &Chain) -> Option<Intent> {
+    let create =
+        |step: &Step| if let Action::Create(create) = &step.action { Some(create.incarnation) } else { None };
+    let made = chain.steps.iter().find_map(create).map(Intent::Create);
+    made.or_else(|| chain.container.clone().filter(|_| chain.adopts).map(Intent::Adopt))
 }
 
 fn not_recorded(chain: &Chain) -> Vec<Receipt> {
-    let because = "the share is made once its creation is on record in the Share's status".to_owned();
-    let of = |step: &crate::plan::step::Step| Receipt {
-        share: chain.share.clone(),
-        side: chain.side,
+    not_sent(chain, "it is sent once it is on record in the Share's status")
+}
+
+fn not_sent(chain: &Chain, because: &str) -> Vec<Receipt> {
+    let of = |step: &Step| Receipt {
+        owner: chain.owner.clone(),
         step: step.clone(),
-        outcome: Outcome::NotSent(because.clone()),
+        outcome: Outcome::NotSent(because.to_owned()),
     };
     chain.steps.iter().map(of).collect()
 }
 
-/// Puts the incarnation of each container that is about to be made on record in its Share's status, so that a crash
-/// between the create and the report makes no second one. The Share must carry our finalizer by then.
-async fn record_intents(
-    context: &Context,
-    gathered: &Gathered,
-    chains: &[&Chain],
-) -> BTreeSet<(ShareKey, Side)> {
-    let mut creates: BTreeMap<ShareKey, Vec<(Side, i64)>> = BTreeMap::new();
+/// Puts each container that is about to be made or taken over on record in its Share's status, so that a crash between
+/// the write and the report makes no second one. The Share must carry our finalizer by then.
+async fn record_intents(context: &Context, gathered: &Gathered, chains: &[&Chain]) -> BTreeSet<Owner> {
+    let mut intents: BTreeMap<ShareKey, Vec<(Side, Intent)>> = BTreeMap::new();
     for chain in chains {
-        if let Some(create) = makes(chain) {
-            creates.entry(chain.share.clone()).or_default().push((chain.side, create.incarnation));
+        if let (Owner::Share(share, side), Some(intent)) = (&chain.owner, intent(chain)) {
+            intents.entry(share.clone()).or_default().push((*side, intent));
         }
     }
     let mut writes = vec![];
     for (share, _) in gathered.shares() {
         let key = key_of(share);
-        if let Some(sides) = creates.remove(&key) {
+        if let Some(sides) = intents.remove(&key) {
             writes.push(async move { (record(context, gathered, share, &sides).await, key, sides) }.boxed());
         }
     }
     let written: Vec<_> = stream::iter(writes).buffer_unordered(AT_ONCE).collect().await;
     let recorded = written.into_iter().filter(|(recorded, ..)| *recorded);
-    recorded.flat_map(|(_, key, sides)| sides.into_iter().map(move |(side, _)| (key.clone(), side))).collect()
+    recorded
+        .flat_map(|(_, key, sides)| sides.into_iter().map(move |(side, _)| Owner::Share(key.clone(), side)))
+        .collect()
 }
 
-async fn record(context: &Context, gathered: &Gathered, share: &Share, sides: &[(Side, i64)]) -> bool {
+async fn record(context: &Context, gathered: &Gathered, share: &Share, sides: &[(Side, Intent)]) -> bool {
     if !share.metadata.finalizers.iter().flatten().any(|f| f == FINALIZER) {
         return false;
     }
     let before = share.status.clone().unwrap_or_default();
     let mut status = before.clone();
-    for (side, incarnation) in sides {
-        put_intent(&mut status.containers, *side, *incarnation, Time(gathered.now));
+    for (side, intent) in sides {
+        put_intent(&mut status.containers, *side, intent, Time(gathered.now));
     }
     if status == before {
         return true;
     }
     let written = context.writer.status(share, &before, &status).await;
     if let Err(error) = &written {
-        tracing::warn!(error = %chain_of(error), "a creation could not be put on record, so it is not sent");
+        tracing::warn!(error = %chain_of(error), "what is about to be made could not be put on record, so it is not sent");
     }
     written.is_ok()
 }
 
 /// A create of the same incarnation that is on record already keeps the moment when it was first sent.
-fn put_intent(containers: &mut Vec<ShareContainer>, side: Side, incarnation: i64, now: Time) {
+fn put_intent(containers: &mut Vec<ShareContainer>, side: Side, intent: &Intent, now: Time) {
     let known = containers.iter().position(|c| Side::from(c.side) == side);
-    if known
-        .and_then(|at| containers.get(at))
-        .is_some_and(|c| c.incarnation == incarnation && c.id.is_none() && c.create_sent_at.is_some())
-    {
-        return;
-    }
-    let tag_keys = known.and_then(|at| containers.get(at)).map(|c| c.tag_keys.clone()).unwrap_or_default();
+    let before = known.and_then(|at| containers.get(at));
     let entry = ShareContainer {
         mechanism: "ram".into(),
         side: side.into(),
         id: None,
         name: String::new(),
-        incarnation,
+        incarnation: before.map_or(1, |c| c.incarnation),
         state: ContainerState::Creating,
-        create_sent_at: Some(now),
-        tag_keys,
+        create_sent_at: None,
+        tag_keys: before.map(|c| c.tag_keys.clone()).unwrap_or_default(),
+        adopting: false,
+    };
+    let entry = match intent {
+        Intent::Create(incarnation) => {
+            let same = |c: &ShareContainer| c.incarnation == *incarnation && c.id.is_none();
+            if before.is_some_and(|c| same(c) && c.create_sent_at.is_some()) {
+                return;
+            }
+            ShareContainer { incarnation: *incarnation, create_sent_at: Some(now), ..entry }
+        }
+        Intent::Adopt(id) => ShareContainer {
+            id: Some(id.to_string()),
+            state: ContainerState::Present,
+            adopting: true,
+            ..entry
+        },
     };
     match known.and_then(|at| containers.get_mut(at)) {
         Some(place) => *place = entry,
@@ -193,13 +295,16 @@ fn remember(
     let now = context.now();
     for receipt in receipts {
         context.telemetry.step(receipt);
+        if let (Owner::Share(share, side), true) = (&chain.owner, receipt.is_done()) {
+            memory.flips.note_step(share, *side, &receipt.step, now);
+        }
         match (&receipt.step.action, &receipt.outcome, &chain.container) {
             (Action::Create(create), Outcome::Done(Some(id)), _) => {
                 memory.expectations.made(made(id, create, gathered), now);
             }
             (action, Outcome::Done(_) | Outcome::AlreadyDone, Some(id)) => {
                 memory.attempts.answered(id, action, &chain.basis);
-                memory.expectations.wrote(id, action, chain.side == Side::Outer, now);
+                memory.expectations.wrote(id, action, chain.owner.side() == Some(Side::Outer), now);
             }
             _ => {}
         }

@@ -1,29 +1,33 @@
 //! Step 1, gather: the Shares, policies, set and organization that concern a cell, from the stores.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use k8s_openapi::{
     api::core::v1::Namespace, apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
 };
 use kube::{Api, Resource, ResourceExt};
 
+use super::budgets;
 use crate::{
-    api::{AccountRegion, AccountSet, Pin, PinKind, Share, SharingPolicy, undeclared_share::Why},
+    api::{AccountRegion, AccountSet, Pin, PinKind, Share, SharingPolicy, duration},
     controllers::{
         context::{Context, OrganizationView},
         share_index::account_pin,
     },
     kube::watched::{Guarded, readable},
     mechanism::plan::{Circumstances, plan},
-    model::{AccountId, Arn, Cell, ShareKey, Timestamp},
+    model::{AccountId, Cell, Digest, ShareKey, Timestamp},
     org::Tree,
     plan::{
+        budget::{Budgets, Scope},
         claim::Recollection,
         desired::Desired,
         gate::Gate,
         govern::Governor,
         observed::Listing,
+        record::{Record, Records},
         resolve::{Departure, Facts, resolve},
+        sweep::Sweep,
         undeclared::Marks,
         view::Plan,
     },
@@ -53,10 +57,16 @@ pub struct Gathered {
     pub shares: Vec<(Arc<Guarded<Share>>, Departure)>,
     /// All policies.
     pub policies: Vec<Arc<Guarded<SharingPolicy>>>,
-    /// Shares of the cell that cannot be read.
+    /// Shares that cannot be read, or whose cell cannot be told.
     pub unreadable: BTreeSet<ShareKey>,
-    /// Containers on record as released.
-    pub released: BTreeSet<Arn>,
+    /// What is on record of containers that nobody declared.
+    pub records: Records,
+    /// Another set governs the cell than when its records were made.
+    pub moved: bool,
+    /// The set's budget and the installation's, and what is known to use them.
+    pub scopes: ScopesOf,
+    /// Removals that a person has approved, by their fingerprints.
+    pub approved: BTreeSet<String>,
     /// `Installation.spec.id`; blank without an Installation, and then nothing is ours.
     pub installation: String,
     /// `Installation.spec.peers`.
@@ -67,26 +77,59 @@ pub struct Gathered {
     pub now: Timestamp,
 }
 
+/// Finds out the budgets of a cell when they are asked for.
+pub type ScopesOf = Box<dyn Fn() -> Vec<Scope> + Send + Sync>;
+
 impl Gathered {
     /// Step 2: what should be.
     pub fn resolve(&self) -> Desired {
         let policies: Vec<&SharingPolicy> = readable(&self.policies).collect();
-        let facts = Facts {
+        resolve(&self.facts(&policies), self.shares())
+    }
+
+    /// Step 4: what is to be done. `reserved`: removals that are in a budget's window already.
+    pub fn plan(
+        &self,
+        desired: &Desired,
+        listing: &Listing,
+        recollection: &dyn Recollection,
+        reserved: &BTreeSet<Digest>,
+    ) -> Plan {
+        let policies: Vec<&SharingPolicy> = readable(&self.policies).collect();
+        let facts = self.facts(&policies);
+        let undeclared = &self.set.spec.undeclared;
+        let sweep = Sweep {
+            action: undeclared.action,
+            // What cannot be read is waited for as long as the default says.
+            grace: duration::parse(&undeclared.grace_period).unwrap_or(Duration::from_secs(86_400)),
+            ignore: &undeclared.ignore,
+            moved: self.moved,
+            permits: &facts,
+            now: self.now,
+        };
+        let budgets = Budgets {
+            scopes: &self.scopes,
+            approved: &self.approved,
+            reserved,
+            policies: !self.policies.is_empty(),
+        };
+        let marks = self.marks();
+        plan(
+            desired,
+            listing,
+            &Circumstances { marks, gate: &self.gate, recollection, sweep, budgets, now: self.now },
+        )
+    }
+
+    fn facts<'a>(&'a self, policies: &'a [&'a SharingPolicy]) -> Facts<'a> {
+        Facts {
             cell: &self.cell,
             set: self.set.metadata.name.as_deref().unwrap_or_default(),
             organization: self.organization.as_names(),
-            policies: &policies,
+            policies,
             policies_readable: policies.len() == self.policies.len(),
             now: self.now,
-        };
-        resolve(&facts, self.shares())
-    }
-
-    /// Step 4: what is to be done.
-    pub fn plan(&self, desired: &Desired, listing: &Listing, recollection: &dyn Recollection) -> Plan {
-        let circumstances =
-            Circumstances { marks: self.marks(), gate: &self.gate, recollection, now: self.now };
-        plan(desired, listing, &circumstances)
+        }
     }
 
     /// The readable Shares.
@@ -99,7 +142,7 @@ impl Gathered {
         Marks {
             installation: &self.installation,
             peers: &self.peers,
-            released: &self.released,
+            records: &self.records,
             unreadable: &self.unreadable,
         }
     }
@@ -133,7 +176,7 @@ fn tree(organization: &OrganizationView) -> Option<&Tree> {
 }
 
 /// Gathers what concerns a cell. The stores are whole before any pass runs.
-pub async fn gather(context: &Context, cell: &Cell, region: &AccountRegion) -> Rule {
+pub async fn gather(context: &Arc<Context>, cell: &Cell, region: &AccountRegion) -> Rule {
     let last = region.status.as_ref().and_then(|status| status.account_set.as_deref());
     let name = match context.governor(cell, last) {
         Some(Governor::Set(name)) => name,
@@ -163,8 +206,11 @@ pub async fn gather(context: &Context, cell: &Cell, region: &AccountRegion) -> R
         organization,
         shares,
         policies: policies(context),
-        unreadable: context.unreadable_shares(),
-        released: released(context, cell),
+        unreadable: context.undecided_shares(),
+        records: records(context, cell),
+        moved: last.is_some_and(|last| last != name),
+        scopes: budgets::scopes(context, cell, &name),
+        approved: region.status.iter().flat_map(|s| &s.approved).flat_map(|a| a.removals.clone()).collect(),
         peers: installation.as_ref().map(|i| i.spec.peers.clone()).unwrap_or_default(),
         installation: installation.map(|i| i.spec.id).unwrap_or_default(),
         now: context.now(),
@@ -222,14 +268,8 @@ fn policies(context: &Context) -> Vec<Arc<Guarded<SharingPolicy>>> {
     policies
 }
 
-fn released(context: &Context, cell: &Cell) -> BTreeSet<Arn> {
+fn records(context: &Context, cell: &Cell) -> Records {
     let records = context.stores.undeclared.all();
-    let here = |status: &crate::api::undeclared_share::UndeclaredShareStatus| {
-        status.why == Why::Released
-            && status.account == cell.account.as_str()
-            && status.region == cell.region.as_str()
-    };
-    let statuses =
-        readable(&records).filter_map(|record| record.status.as_ref()).filter(|status| here(status));
-    statuses.filter_map(|status| status.id.parse().ok()).collect()
+    let here = readable(&records).filter(|record| super::records::is_of(record, cell));
+    here.filter_map(Record::of).collect()
 }

@@ -1,15 +1,20 @@
 //! What is remembered of a cell between passes. All of it can be lost at any moment: a restart reads AWS anew.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use tokio::time::Instant;
 
 use super::setbacks::Setbacks;
 use crate::{
     mechanism::ram::apply::Attempts,
-    model::{Arn, ShareKey, Side, Timestamp},
+    model::{Arn, Digest, ShareKey, Side, Timestamp},
     plan::{
+        change::ChangeKind,
         claim::Recollection,
+        contention::Flips,
         expect::{Expectations, WINDOW_SECONDS},
         observed::{Listing, Unknown},
         receipt::Then,
@@ -45,8 +50,11 @@ pub struct CellMemory {
     pub last_write: Option<Instant>,
     /// When a re-read was last granted to a Share that asked for one.
     pub asked: BTreeMap<ShareKey, Instant>,
+    /// How often each thing was put right lately.
+    pub flips: Flips,
+    reserved: BTreeMap<Digest, Timestamp>,
     missing_since: BTreeMap<Arn, Timestamp>,
-    seen: std::collections::BTreeSet<Arn>,
+    seen: BTreeSet<Arn>,
 }
 
 impl CellMemory {
@@ -73,6 +81,22 @@ impl CellMemory {
     /// Notes that the last whole reading is without a container that should be there.
     pub fn missed(&mut self, id: &Arn, at: Timestamp) {
         self.missing_since.entry(id.clone()).or_insert(at);
+    }
+
+    /// Removals that a budget was asked for, and that need not ask again: a retry is no second removal.
+    pub fn reserved(&self) -> BTreeSet<Digest> {
+        self.reserved.keys().cloned().collect()
+    }
+
+    /// A budget has made room for these removals.
+    pub fn reserve(&mut self, removals: impl IntoIterator<Item = Digest>, now: Timestamp) {
+        self.reserved.extend(removals.into_iter().map(|removal| (removal, now)));
+    }
+
+    /// Forgets reservations that are older than the window that they were made in.
+    pub fn forget_reservations(&mut self, window: Duration, now: Timestamp) {
+        let lasts = i64::try_from(window.as_secs()).unwrap_or(i64::MAX);
+        self.reserved.retain(|_, at| now.as_second().saturating_sub(at.as_second()) < lasts);
     }
 
     /// The last reading with our own writes laid over it.
@@ -103,5 +127,9 @@ impl Recollection for CellMemory {
 
     fn token_is_spent(&self, share: &ShareKey, side: Side) -> bool {
         self.setbacks.last_failure(share, side).is_some_and(|failure| failure.then == Then::RenewToken)
+    }
+
+    fn is_contended(&self, share: &ShareKey, side: Side, change: &ChangeKind, now: Timestamp) -> bool {
+        self.flips.holds(share, side, change, now)
     }
 }

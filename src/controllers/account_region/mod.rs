@@ -1,5 +1,7 @@
 //! The main controller: for each cell one straight line, gather, resolve, observe, plan, execute, report.
 
+mod budgets;
+mod confirm;
 pub mod execute;
 pub mod gather;
 pub mod memory;
@@ -16,6 +18,7 @@ use kube::{ResourceExt, runtime::controller::Action};
 use tokio::time::Instant;
 
 use self::{
+    execute::Seen,
     gather::{Gathered, Rule, gather},
     memory::CellMemory,
     observe::{converging, observe},
@@ -26,7 +29,7 @@ use super::{
     telemetry::PassOutcome,
 };
 use crate::{
-    api::AccountRegion,
+    api::{AccountRegion, duration},
     kube::{watched::Guarded, write::WriteError},
     model::{Cell, Timestamp},
     plan::{
@@ -81,12 +84,15 @@ async fn pass(
     let memory = context.memory(cell);
     let memory = &mut *memory.lock().await;
 
+    let window = duration::parse(&gathered.set.spec.budget.window).unwrap_or(Duration::from_secs(3600));
+    memory.forget_reservations(window, gathered.now);
     let desired = gathered.resolve();
     let observed = Box::pin(observe(context, memory, gathered, &desired)).await;
     let (plan, receipts) = match (&observed.reading, &observed.clients) {
         (Reading::Complete { value, .. }, Some(clients)) => {
-            let plan = gathered.plan(&desired, value, &*memory);
-            let receipts = Box::pin(execute::execute(context, memory, gathered, clients, value, &plan)).await;
+            let plan = gathered.plan(&desired, value, &*memory, &memory.reserved());
+            let seen = Seen { listing: value, full: observed.full };
+            let receipts = Box::pin(execute::execute(context, memory, gathered, clients, &seen, &plan)).await;
             (plan, receipts)
         }
         _ => (Plan::default(), vec![]),
@@ -114,6 +120,8 @@ fn again(memory: &CellMemory, pass: &Pass<'_>) -> Duration {
         pass.observed.again,
         read_back(memory, pass, now),
         memory.setbacks.next(now),
+        memory.flips.next(pass.gathered.now).map(seconds),
+        next_removal(pass),
         next_end(pass.desired, pass.gathered.now),
         pass.gathered.gate.settling.then_some(Duration::from_secs(5)),
         has_refusals(pass.desired).then_some(LIFTABLE),
@@ -126,7 +134,7 @@ fn again(memory: &CellMemory, pass: &Pass<'_>) -> Duration {
 /// Soon after a write, and while AWS is still working on one.
 fn read_back(memory: &CellMemory, pass: &Pass<'_>, now: Instant) -> Option<Duration> {
     let failed = |of: &Receipt| {
-        let mut chain = pass.receipts.iter().filter(|r| r.share == of.share && r.side == of.side);
+        let mut chain = pass.receipts.iter().filter(|r| r.owner == of.owner);
         chain.any(|receipt| receipt.failure().is_some())
     };
     // What was not sent because of a failure is due with it.
@@ -145,8 +153,18 @@ fn read_back(memory: &CellMemory, pass: &Pass<'_>, now: Instant) -> Option<Durat
 fn next_end(desired: &Desired, now: Timestamp) -> Option<Duration> {
     let ends = desired.shares.values().flat_map(|share| &share.targets).filter_map(|target| target.until);
     let next = ends.filter(|end| *end > now).min()?;
-    let seconds = next.as_second().saturating_sub(now.as_second()).saturating_add(1);
-    Some(Duration::from_secs(u64::try_from(seconds).unwrap_or_default().min(86_400)))
+    Some(seconds(next.as_second().saturating_sub(now.as_second()).saturating_add(1)))
+}
+
+/// When the grace of something undeclared is over, or the access of something that was let go ends.
+fn next_removal(pass: &Pass<'_>) -> Option<Duration> {
+    let now = pass.gathered.now;
+    let dues = pass.plan.undeclared.iter().filter_map(|found| found.verdict.due).filter(|due| *due > now);
+    dues.min().map(|due| seconds(due.as_second().saturating_sub(now.as_second()).saturating_add(1)))
+}
+
+fn seconds(seconds: i64) -> Duration {
+    Duration::from_secs(u64::try_from(seconds).unwrap_or_default().clamp(1, 86_400))
 }
 
 fn has_refusals(desired: &Desired) -> bool {

@@ -17,6 +17,7 @@ use crate::{
     mechanism::ram::{failure, observe},
     model::{Arn, Digest, ShareKey},
     plan::{
+        chain::Owner,
         desired::Desired,
         observed::{Listing, Reading, Unknown},
         resolve::key_of,
@@ -131,9 +132,13 @@ fn need(
     let due = memory.next_full.is_none_or(|next| now >= next);
     let Some(held) = memory.overlaid().filter(|_| !due) else { return Need::Everything };
     // What the plan on what is held would touch is read before anything is done.
-    let draft = gathered.plan(desired, &held, memory);
-    let due = draft.chains.iter().filter(|chain| memory.setbacks.pending(chain, now).is_none());
-    let mut these: BTreeSet<Arn> = due.filter_map(|chain| chain.container.clone()).collect();
+    let draft = gathered.plan(desired, &held, memory, &memory.reserved());
+    let due = || draft.chains.iter().filter(|chain| memory.setbacks.pending(chain, now).is_none());
+    // What nobody declares is removed only by what a whole reading of the same pass shows.
+    if due().any(|chain| matches!(chain.owner, Owner::Nobody(_))) {
+        return Need::Everything;
+    }
+    let mut these: BTreeSet<Arn> = due().filter_map(|chain| chain.container.clone()).collect();
     these.extend(memory.expectations.containers());
     these.extend(asked.iter().flat_map(|request| &request.containers).cloned());
     if memory.is_converging(now) {

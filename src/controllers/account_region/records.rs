@@ -6,29 +6,30 @@ use std::{
 };
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use kube::{ResourceExt, api::ObjectMeta};
+use kube::{Resource, ResourceExt, api::ObjectMeta};
 
 use super::report::{Pass, changed};
 use crate::{
     api::{
-        AccountSet, Reason, Share, UndeclaredShare,
-        account_set::{IgnoreRule, UndeclaredObjects},
+        Reason, Share, UndeclaredShare,
+        account_set::UndeclaredObjects,
         annotations,
-        conditions::{self, READY, Status},
+        conditions::{self, READY, STALLED, Status},
         formats::STATUS_LIST_MAX,
         share_status::{self, ContainerState, ShareContainer},
         undeclared_share::{
-            Origin, UndeclaredCounts, UndeclaredPrincipal, UndeclaredShareSpec, UndeclaredShareStatus, Why,
+            Decision, Origin, Phase, UndeclaredCounts, UndeclaredPrincipal, UndeclaredShareSpec,
+            UndeclaredShareStatus, Why,
         },
     },
-    controllers::context::Context,
+    controllers::{context::Context, telemetry::Weight},
     kube::{watched::readable, write::WriteError},
-    model::{Arn, Cell, Digest, Timestamp},
+    model::{Arn, Cell, Timestamp},
     plan::{
         desired::{DesiredShare, Fate},
         observed::{Container, Listing},
-        policy::matches,
-        undeclared::Undeclared,
+        sweep::{Verdict, ignored},
+        undeclared::{Undeclared, record_name},
     },
 };
 
@@ -47,18 +48,9 @@ pub(super) async fn keep(
     let existing: BTreeMap<String, &UndeclaredShare> =
         readable(&all).filter(here).map(|r| (r.name_any(), r)).collect();
     let shown: BTreeMap<String, &Undeclared> =
-        shown(pass).into_iter().map(|u| (name(cell, &u.container.id), u)).collect();
+        shown(pass).into_iter().map(|u| (record_name(cell, &u.container.id), u)).collect();
     for (name, undeclared) in &shown {
-        show(
-            context,
-            cell,
-            name,
-            undeclared,
-            existing.get(name).copied(),
-            pass.gathered.now,
-            pass.observed.full,
-        )
-        .await?;
+        show(context, pass, name, undeclared, existing.get(name).copied()).await?;
     }
     let gone = existing.into_iter().filter(|(name, record)| {
         !shown.contains_key(name)
@@ -74,15 +66,17 @@ pub(super) async fn keep(
 /// Whether it is certain that a record which is not to be shown has nothing left to record. Absence takes a whole reading.
 /// What a Share let go a moment ago may not be known as released yet, and its record may still be without a status: such
 /// a record stays while the container lives and no Share claims it.
-fn is_settled(pass: &Pass<'_>, listing: &Listing, record_name: &str, record: &UndeclaredShare) -> bool {
+fn is_settled(pass: &Pass<'_>, listing: &Listing, name: &str, record: &UndeclaredShare) -> bool {
     let cell = &pass.gathered.cell;
-    let container = listing.containers.values().find(|container| name(cell, &container.id) == record_name);
-    let claimed = !pass.plan.undeclared.iter().any(|u| name(cell, &u.container.id) == record_name);
+    let container = listing.containers.values().find(|container| record_name(cell, &container.id) == name);
+    let claimed = !pass.plan.undeclared.iter().any(|u| record_name(cell, &u.container.id) == name);
     let just_released = record.status.as_ref().is_none_or(|status| status.why == Why::Released);
     match container {
+        // The consent may yet say `force`.
+        Some(container) if pass.plan.adopting.contains_key(&container.id) => false,
         None => pass.observed.full,
         Some(container) if !container.state.is_live() => true,
-        Some(_) if claimed => !names_of_released(pass).contains(record_name),
+        Some(_) if claimed => !names_of_released(pass).contains(name),
         Some(_) => !just_released,
     }
 }
@@ -91,59 +85,67 @@ fn is_settled(pass: &Pass<'_>, listing: &Listing, record_name: &str, record: &Un
 fn names_of_released(pass: &Pass<'_>) -> BTreeSet<String> {
     let going = pass.desired.shares.values().filter(|share| share.fate == Fate::Release);
     let views = going.filter_map(|share| pass.plan.shares.get(&share.key)).flat_map(BTreeMap::values);
-    views.filter_map(|view| view.container.as_ref()).map(|id| name(&pass.gathered.cell, id)).collect()
+    views.filter_map(|view| view.container.as_ref()).map(|id| record_name(&pass.gathered.cell, id)).collect()
 }
 
-fn is_of(record: &UndeclaredShare, cell: &Cell) -> bool {
+/// Whether a record is of this cell, by its name.
+pub(super) fn is_of(record: &UndeclaredShare, cell: &Cell) -> bool {
     record.name_any().starts_with(&format!("{cell}."))
 }
 
-/// Which are shown as objects: outside first, then by ARN.
+/// Which are shown as objects: what is released, decided or to be removed, then outside first, then by ARN.
 fn shown<'p>(pass: &'p Pass<'_>) -> Vec<&'p Undeclared> {
-    let all = pass.gathered.set.spec.undeclared.objects == UndeclaredObjects::All;
+    let spec = &pass.gathered.set.spec.undeclared;
+    let all = spec.objects == UndeclaredObjects::All;
     let wanted = |u: &&Undeclared| {
-        u.why == Why::Released || ((all || u.is_external()) && !is_ignored(&pass.gathered.set, u))
+        u.verdict.recorded || ((all || u.is_external()) && ignored(&spec.ignore, u).is_none())
     };
     let mut shown: Vec<&Undeclared> = pass.plan.undeclared.iter().filter(wanted).collect();
-    shown.sort_by_key(|u| (u.why != Why::Released, !u.is_external(), u.container.id.clone()));
+    shown.sort_by_key(|u| {
+        (u.why != Why::Released, !u.is_external(), !u.verdict.recorded, u.container.id.clone())
+    });
     shown.truncate(MOST);
     shown
 }
 
-/// A rule by name or tags hides nothing that lets somebody outside in: whoever shares can name and tag as he likes.
-fn is_ignored(set: &AccountSet, undeclared: &Undeclared) -> bool {
-    let container = &undeclared.container;
-    let exact = |rule: &IgnoreRule| rule.arn.as_deref() == Some(container.id.as_str());
-    let loose = |rule: &IgnoreRule| {
-        let by_name = rule.name.as_ref().is_some_and(|pattern| matches(pattern, &container.name));
-        let by_tags = rule.tags.as_ref().is_some_and(|tags| {
-            !tags.is_empty() && tags.iter().all(|(k, v)| container.tags.get(k) == Some(&v.0))
-        });
-        by_name || by_tags
-    };
-    set.spec.undeclared.ignore.iter().any(|rule| exact(rule) || (!undeclared.is_external() && loose(rule)))
-}
-
-/// The name of a container's record.
-pub(super) fn name(cell: &Cell, container: &Arn) -> String {
-    format!("{cell}.{}", Digest::of([container.as_str()]))
-}
-
 async fn show(
     context: &Arc<Context>,
-    cell: &Cell,
+    pass: &Pass<'_>,
     name: &str,
     undeclared: &Undeclared,
     existing: Option<&UndeclaredShare>,
-    now: Timestamp,
-    full: bool,
 ) -> Result<(), WriteError> {
     let before = existing.and_then(|record| record.status.clone()).unwrap_or_default();
-    let after = status(cell, undeclared, &before, existing, now, full);
+    let sightings =
+        Sightings { full: pass.observed.full, moved: pass.gathered.moved, now: pass.gathered.now };
+    let after = status(&pass.gathered.cell, undeclared, &before, existing, sightings);
     if existing.is_some() && !changed(&before, &after) {
         return Ok(());
     }
-    write(context, name, existing, &before, &after).await
+    write(context, name, existing, &before, &after).await?;
+    if let Some(existing) = existing {
+        tell(context, existing, &before, &after);
+    }
+    Ok(())
+}
+
+/// Events: what is about to be removed, what is held, and decisions that are void, each once.
+fn tell(
+    context: &Arc<Context>,
+    record: &UndeclaredShare,
+    before: &UndeclaredShareStatus,
+    after: &UndeclaredShareStatus,
+) {
+    let stalled = |status: &UndeclaredShareStatus| {
+        conditions::find(&status.conditions, STALLED).map(|condition| condition.reason.clone())
+    };
+    let note = after.message.clone().unwrap_or_default();
+    if let Some(reason) = stalled(after).filter(|reason| Some(reason) != stalled(before).as_ref()) {
+        let reason = Reason::parse(&reason).unwrap_or(Reason::EvidenceChanged);
+        context.telemetry.event(record.object_ref(&()), Weight::Warning, reason, note);
+    } else if after.phase == Phase::Removing && before.phase != Phase::Removing {
+        context.telemetry.event(record.object_ref(&()), Weight::Warning, Reason::Removing, note);
+    }
 }
 
 /// Only over what was read: a record says by its own status whether it was released. One that is there and was not seen yet
@@ -169,15 +171,25 @@ async fn write(
     }
 }
 
+/// What a pass tells of when something was seen.
+#[derive(Clone, Copy)]
+struct Sightings {
+    /// A whole reading was made.
+    full: bool,
+    /// The cell has come under another set: what was seen before counts for nothing.
+    moved: bool,
+    now: Timestamp,
+}
+
 fn status(
     cell: &Cell,
     undeclared: &Undeclared,
     before: &UndeclaredShareStatus,
     existing: Option<&UndeclaredShare>,
-    now: Timestamp,
-    full: bool,
+    sightings: Sightings,
 ) -> UndeclaredShareStatus {
     let container = &undeclared.container;
+    let now = sightings.now;
     let mut principals = principals(container, before);
     let resources: Vec<String> = container
         .resources
@@ -189,9 +201,10 @@ fn status(
     let external = count(principals.iter().filter(|p| p.external).count());
     principals.truncate(STATUS_LIST_MAX);
     // The first complete reading shows it, the second confirms it: those are the times of two readings, not of now.
-    let first_seen = before.first_seen.clone().unwrap_or(Time(now));
-    let confirmed =
-        before.confirmed_at.clone().or_else(|| (full && before.first_seen.is_some()).then_some(Time(now)));
+    let seen = before.first_seen.clone().filter(|_| !sightings.moved);
+    let confirmed = before.confirmed_at.clone().filter(|_| !sightings.moved);
+    let confirmed = confirmed.or_else(|| (sightings.full && seen.is_some()).then_some(Time(now)));
+    let verdict = &undeclared.verdict;
     let mut status = UndeclaredShareStatus {
         observed_generation: existing.and_then(|record| record.metadata.generation),
         conditions: before.conditions.clone(),
@@ -207,23 +220,41 @@ fn status(
         counts: Some(counts),
         external,
         public: false,
-        first_seen: Some(first_seen),
+        first_seen: Some(seen.unwrap_or(Time(now))),
         confirmed_at: confirmed,
         evidence: Some(undeclared.evidence().to_string()),
+        phase: verdict.phase,
+        due: verdict.due.map(Time),
         message: Some(message(undeclared, external)),
-        ..before.clone()
     };
-    let text = status.message.clone().unwrap_or_default();
-    conditions::set(
-        &mut status.conditions,
-        READY,
-        Status::True,
-        Reason::Resolved,
-        &text,
-        status.observed_generation,
-        now,
-    );
+    write_conditions(&mut status, undeclared, existing, now);
     status
+}
+
+/// Whether what people decided is carried out, and what keeps it from being.
+fn write_conditions(
+    status: &mut UndeclaredShareStatus,
+    undeclared: &Undeclared,
+    existing: Option<&UndeclaredShare>,
+    now: Timestamp,
+) {
+    let verdict = &undeclared.verdict;
+    let decision = existing.map(|record| record.spec.decision).unwrap_or_default();
+    let held = verdict.held.first().map(|(_, reason)| *reason);
+    let open = matches!(decision, Decision::Remove | Decision::Adopt);
+    let (ready, reason) = match held {
+        _ if verdict.void => (Status::False, Reason::EvidenceChanged),
+        Some(reason) => (Status::False, reason),
+        None if open => (Status::False, Reason::Waiting),
+        None => (Status::True, Reason::Resolved),
+    };
+    let (text, generation) = (status.message.clone().unwrap_or_default(), status.observed_generation);
+    conditions::set(&mut status.conditions, READY, ready, reason, &text, generation, now);
+    if verdict.void || held.is_some() {
+        conditions::set(&mut status.conditions, STALLED, Status::True, reason, &text, generation, now);
+    } else {
+        conditions::remove(&mut status.conditions, STALLED);
+    }
 }
 
 fn count(n: usize) -> i32 {
@@ -257,13 +288,16 @@ fn message(undeclared: &Undeclared, external: i32) -> String {
         (outside, _) => format!("shared with {outside} principals outside the organization"),
     };
     let why = match undeclared.why {
-        Why::Foreign => "no Share declares it and it carries no mark of ours",
-        Why::Orphaned => "it carries our mark, but no Share declares it",
-        Why::OtherInstallation => "it belongs to another installation and is left alone",
-        Why::ServiceManaged => "an AWS service manages it and it is left alone",
-        Why::Released => "its Share was let go and its grants stay",
+        Why::Foreign => "no Share declares it and it carries no mark of ours; ",
+        Why::Orphaned => "it carries our mark, but no Share declares it; ",
+        // The verdict says it all.
+        Why::OtherInstallation | Why::ServiceManaged | Why::Released => "",
     };
-    format!("{}: {why}; {who}", undeclared.container.name)
+    let name = &undeclared.container.name;
+    match undeclared.verdict.message.as_str() {
+        "" => format!("{name}: {why}{who}"),
+        verdict => format!("{name}: {why}{who}; {verdict}"),
+    }
 }
 
 /// Whether a Share is being deleted and its annotation says, by its UID, that it is let go as it is.
@@ -304,7 +338,8 @@ pub(crate) async fn abandon(context: &Arc<Context>, cell: &Cell, share: &Share) 
             message: Some(format!("{}: its Share was abandoned while AWS was out of reach", container.name)),
             ..UndeclaredShareStatus::default()
         };
-        let name = format!("{cell}.{}", Digest::of([id.as_str()]));
+        let Ok(arn) = id.parse::<Arn>() else { continue };
+        let name = record_name(cell, &arn);
         let after = UndeclaredShareStatus { id, ..after };
         write(context, &name, None, &UndeclaredShareStatus::default(), &after).await?;
     }
@@ -323,7 +358,7 @@ pub(super) async fn release(
     let containers =
         views.filter(|view| !view.lost).filter_map(|view| listing?.containers.get(view.container.as_ref()?));
     for container in containers.filter(|container| container.state.is_live()) {
-        let name = name(cell, &container.id);
+        let name = record_name(cell, &container.id);
         // Read live: the Share goes once this is written, so it must not be passed over for what the store has not seen.
         let live = context.writer.live::<UndeclaredShare>(&name).await?;
         let existing = live.as_ref();
@@ -344,8 +379,13 @@ pub(super) async fn release(
             container: container.clone(),
             why: Why::Released,
             origin: Some(desired.key.clone()),
+            verdict: Verdict {
+                message: "its Share was let go and its grants stay".to_owned(),
+                ..Verdict::default()
+            },
         };
-        let after = status(cell, &undeclared, &before, existing, pass.gathered.now, false);
+        let sightings = Sightings { full: false, moved: false, now: pass.gathered.now };
+        let after = status(cell, &undeclared, &before, existing, sightings);
         write(context, &name, existing, &before, &after).await?;
     }
     Ok(())

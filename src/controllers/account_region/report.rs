@@ -4,12 +4,13 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use futures::{FutureExt, StreamExt, stream};
-use kube::Resource;
+use kube::{Resource, ResourceExt};
 
 use super::{gather::Gathered, memory::CellMemory, observe::Observed, records, status};
 use crate::{
     api::{
         AccountRegion, Reason, Share,
+        account_region::AccountRegionStatus,
         conditions::{self, READY},
         share_status::{DriftAction, ShareStatus},
     },
@@ -78,6 +79,13 @@ pub async fn report(
     let before = region.status.clone().unwrap_or_default();
     if changed(&before, &after) {
         let written = context.writer.status(region, &before, &after).await;
+        if written.is_ok() {
+            tell_of_held(context, region, &before, &after);
+            // Our own status write wakes nobody.
+            if status::is_newly_approved(&before, &after) {
+                context.triggers.region(&region.name_any());
+            }
+        }
         first_error = first_error.or(written.err());
     }
     for (share, desired, status) in &statuses {
@@ -95,7 +103,9 @@ fn statuses<'a>(memory: &CellMemory, pass: &'a Pass<'_>, listing: Option<&Listin
     let unknown = unknown(memory, pass);
     let mut receipts_of: BTreeMap<&ShareKey, Vec<&Receipt>> = BTreeMap::new();
     for receipt in pass.receipts {
-        receipts_of.entry(&receipt.share).or_default().push(receipt);
+        if let Some(share) = receipt.owner.share() {
+            receipts_of.entry(share).or_default().push(receipt);
+        }
     }
     pass.gathered
         .shares()
@@ -274,6 +284,21 @@ fn tell(context: &Arc<Context>, share: &Share, before: &ShareStatus, after: &Sha
             DriftAction::Reported => Reason::DriftReported,
         };
         context.telemetry.event(about(), Weight::Warning, reason, note);
+    }
+}
+
+/// An event for each new set of removals that waits for a person.
+fn tell_of_held(
+    context: &Arc<Context>,
+    region: &AccountRegion,
+    before: &AccountRegionStatus,
+    after: &AccountRegionStatus,
+) {
+    let digest = |status: &AccountRegionStatus| status.held.as_ref().map(|held| held.digest.clone());
+    let held = conditions::find(&after.conditions, conditions::REMOVALS_HELD);
+    if let Some(held) = held.filter(|_| after.held.is_some() && digest(before) != digest(after)) {
+        let about = region.object_ref(&());
+        context.telemetry.event(about, Weight::Warning, Reason::RemovalsHeld, held.message.clone());
     }
 }
 

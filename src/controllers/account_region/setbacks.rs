@@ -8,9 +8,9 @@ use tokio::time::Instant;
 use crate::{
     model::{Digest, ShareKey, Side},
     plan::{
+        chain::{Chain, Owner},
         change::Effect,
         receipt::{Failure, Receipt, Then},
-        step::Chain,
     },
 };
 
@@ -25,7 +25,7 @@ const LONGEST_OF_A_REMOVAL: Duration = Duration::from_secs(60);
 
 /// What failed in one cell and is not due again yet.
 #[derive(Debug, Default)]
-pub struct Setbacks(BTreeMap<(ShareKey, Side), Setback>);
+pub struct Setbacks(BTreeMap<Owner, Setback>);
 
 #[derive(Debug)]
 struct Setback {
@@ -38,18 +38,18 @@ struct Setback {
 impl Setbacks {
     /// What came of this chain when it was last sent, if it is not due again yet.
     pub fn pending(&self, chain: &Chain, now: Instant) -> Option<&[Receipt]> {
-        let setback = self.0.get(&(chain.share.clone(), chain.side))?;
+        let setback = self.0.get(&chain.owner)?;
         (now < setback.due && setback.chain == fingerprint(chain)).then_some(setback.receipts.as_slice())
     }
 
     /// The failure that holds a side of a Share up.
     pub fn last_failure(&self, share: &ShareKey, side: Side) -> Option<&Failure> {
-        self.0.get(&(share.clone(), side))?.receipts.iter().find_map(Receipt::failure)
+        self.0.get(&Owner::Share(share.clone(), side))?.receipts.iter().find_map(Receipt::failure)
     }
 
     /// Takes note of what came of a chain that was sent.
     pub fn note(&mut self, chain: &Chain, receipts: &[Receipt], now: Instant) {
-        let key = (chain.share.clone(), chain.side);
+        let key = chain.owner.clone();
         let Some(failure) = receipts.iter().find_map(Receipt::failure) else {
             self.0.remove(&key);
             return;
@@ -70,14 +70,13 @@ impl Setbacks {
 
     /// Forgets all but the chains of the plan that was just carried out.
     pub fn keep_only(&mut self, chains: &[Chain]) {
-        let kept: std::collections::BTreeSet<_> =
-            chains.iter().map(|chain| (chain.share.clone(), chain.side)).collect();
+        let kept: std::collections::BTreeSet<_> = chains.iter().map(|chain| &chain.owner).collect();
         self.0.retain(|key, _| kept.contains(key));
     }
 
     /// A person asks for this Share: what failed is due at once.
     pub fn forgive(&mut self, share: &ShareKey) {
-        self.0.retain(|(key, _), _| key != share);
+        self.0.retain(|owner, _| owner.share() != Some(share));
     }
 
     /// How long until the next chain is due again.
@@ -107,9 +106,12 @@ mod tests {
     fn chain(basis: &str, effect: Effect) -> Chain {
         let step = Step { action: Action::Delete, effect, causes: BTreeSet::new() };
         Chain {
-            share: key("hub"),
+            owner: Owner::Share(key("hub"), Side::Inner),
             uid: "u".into(),
-            side: Side::Inner,
+            generation: 1,
+            digest: Digest::of(["plan"]),
+            adopts: false,
+            proof: None,
             container: Some(container_id("hub")),
             basis: Digest::of([basis]),
             steps: vec![step],
@@ -123,12 +125,7 @@ mod tests {
         chain
             .steps
             .iter()
-            .map(|step| Receipt {
-                share: chain.share.clone(),
-                side: chain.side,
-                step: step.clone(),
-                outcome: outcome.clone(),
-            })
+            .map(|step| Receipt { owner: chain.owner.clone(), step: step.clone(), outcome: outcome.clone() })
             .collect()
     }
 

@@ -1,17 +1,21 @@
 //! The status of an AccountRegion, as a function of the pass.
 
+use std::collections::BTreeSet;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::ResourceExt;
 
 use super::{memory::CellMemory, report::Pass};
 use crate::{
     api::{
         AccountRegion, Reason,
-        account_region::{AccountRegionStatus, CellCounts, Listing, MechanismState},
-        conditions::{self, HALTED, OBSERVED, READY, RECONCILING, STALLED, Status},
+        account_region::{AccountRegionStatus, Approved, CellCounts, Held, Listing, MechanismState},
+        annotations::APPROVE,
+        conditions::{self, HALTED, OBSERVED, READY, RECONCILING, REMOVALS_HELD, STALLED, Status},
         share_status::ShareStatus,
     },
     model::Timestamp,
-    plan::govern::name_of,
+    plan::{govern::name_of, observed::Reading},
 };
 
 /// The status as it should stand.
@@ -35,9 +39,12 @@ pub(super) fn region_status<'s>(
         access: gathered.set.spec.access.clone(),
         mechanisms: vec![mechanism(memory, before.mechanisms.first())],
         counts: if memory.unknown.is_some() { before.counts } else { Some(counts(pass, shares)) },
+        held: held(pass, before.held.as_ref()),
+        approved: approved(region, pass, before.approved.as_ref()),
         ..before
     };
     write_observed(&mut status, memory, generation, now);
+    write_held(&mut status, generation, now);
     let halted = gathered.gate.halted.as_ref();
     let reason = if halted.is_some() { Reason::Halted } else { Reason::NotHalted };
     let message = halted.map_or("writing to AWS is not halted", String::as_str);
@@ -51,6 +58,71 @@ pub(super) fn region_status<'s>(
         now,
     );
     status
+}
+
+/// What waits for a person. While AWS cannot be read it stays as it was.
+fn held(pass: &Pass<'_>, before: Option<&Held>) -> Option<Held> {
+    if matches!(pass.observed.reading, Reading::Unknown(_)) {
+        return before.cloned();
+    }
+    let held = pass.plan.held.as_ref()?;
+    Some(Held {
+        digest: held.digest.clone(),
+        removals: count(held.total),
+        since: before.map_or(Time(pass.gathered.now), |before| before.since.clone()),
+        message: held.because.clone(),
+        examples: held.examples.clone(),
+    })
+}
+
+/// The approval that is in use: what it released and was not seen done yet. An approval of what is held now is taken up; it
+/// is acted on by a pass that finds it here.
+fn approved(region: &AccountRegion, pass: &Pass<'_>, before: Option<&Approved>) -> Option<Approved> {
+    let before = before.filter(|_| !pass.gathered.moved);
+    if matches!(pass.observed.reading, Reading::Unknown(_)) {
+        return before.cloned();
+    }
+    let asked = region.annotations().get(APPROVE);
+    let held = pass.plan.held.as_ref().filter(|held| Some(&held.digest) == asked);
+    let open = |removal: &&String| pass.plan.approved.contains(*removal);
+    match held.filter(|held| before.is_none_or(|before| before.digest != held.digest)) {
+        Some(held) => {
+            let still = before.iter().flat_map(|before| &before.removals).filter(open);
+            let removals: BTreeSet<String> = still.chain(&held.removals).cloned().collect();
+            let removals = removals.into_iter().take(1000).collect();
+            Some(Approved { digest: held.digest.clone(), at: Time(pass.gathered.now), removals })
+        }
+        None => {
+            let before = before?;
+            let removals = before.removals.iter().filter(open).cloned().collect();
+            Some(Approved { removals, ..before.clone() })
+        }
+    }
+}
+
+/// Whether an approval was taken up that the next pass is to act on.
+pub(super) fn is_newly_approved(before: &AccountRegionStatus, after: &AccountRegionStatus) -> bool {
+    let digest =
+        |status: &AccountRegionStatus| status.approved.as_ref().map(|approved| approved.digest.clone());
+    after.approved.is_some() && digest(before) != digest(after)
+}
+
+fn write_held(status: &mut AccountRegionStatus, generation: Option<i64>, now: Timestamp) {
+    let (held, reason, message) = match &status.held {
+        None => (Status::False, Reason::NothingHeld, "nothing is held".to_owned()),
+        Some(held) => {
+            let message = format!(
+                "{}; all of them are held: look at status.held, and release exactly these with annotation {APPROVE}={}",
+                held.message, held.digest
+            );
+            (Status::True, Reason::RemovalsHeld, message)
+        }
+    };
+    conditions::set(&mut status.conditions, REMOVALS_HELD, held, reason, &message, generation, now);
+}
+
+fn count(n: usize) -> i32 {
+    i32::try_from(n).unwrap_or(i32::MAX)
 }
 
 fn write_observed(
@@ -96,7 +168,6 @@ fn mechanism(memory: &CellMemory, before: Option<&MechanismState>) -> MechanismS
 }
 
 fn counts<'s>(pass: &Pass<'_>, shares: impl Iterator<Item = &'s ShareStatus>) -> CellCounts {
-    let count = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
     let views = || pass.plan.shares.values().flat_map(std::collections::BTreeMap::values);
     let (mut drifting, mut external) = (0, 0);
     for status in shares {
@@ -108,7 +179,7 @@ fn counts<'s>(pass: &Pass<'_>, shares: impl Iterator<Item = &'s ShareStatus>) ->
         declared: count(views().filter(|view| view.container.is_some() && !view.lost).count()),
         undeclared: count(pass.plan.undeclared.len()),
         drifting,
-        held: count(views().map(|view| view.held.len()).sum()),
+        held: count(pass.plan.held.as_ref().map_or(0, |held| held.total)),
         external,
     }
 }

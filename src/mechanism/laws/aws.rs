@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     model::{Arn, Principal, ResourceType, Timestamp},
     plan::{
+        chain::Chain,
         fixture,
         observed::{AssociationState, AttachedPermission, Container, ContainerState, Listing, Origin, Row},
-        step::{Action, Chain, Create, Members},
+        step::{Action, Create, Members},
     },
 };
 

@@ -101,8 +101,9 @@ pub(super) fn execute(
         match aws.apply(chain, &step.action) {
             Err(refused) => prop_assert!(false, "AWS refuses {:?}: {}", step.action, refused),
             Ok(id) if chain.container.is_none() => {
-                let index = world.shares.iter().position(|(share, _)| key_of(share) == chain.share);
-                made.push((index.unwrap(), chain.side, id));
+                let index =
+                    world.shares.iter().position(|(share, _)| Some(&key_of(share)) == chain.owner.share());
+                made.push((index.unwrap(), chain.owner.side().unwrap(), id));
             }
             Ok(_) => {}
         }

@@ -9,11 +9,13 @@ use crate::{
     model::{Arn, Mark, ResourceType, Side, Timestamp},
     org::{Tree, tree},
     plan::{
+        budget,
         desired::Desired,
         fixture::*,
         gate::{Gate, Mode},
         names::Organization,
         observed::{AssociationState, AttachedPermission, Container, Listing, Origin, Row},
+        record::Records,
         resolve::{Departure, Facts, resolve},
         undeclared::Marks,
         view::Plan,
@@ -248,13 +250,11 @@ impl World {
 }
 
 pub(super) fn plan_of(desired: &Desired, listing: &Listing, gate: &Gate, now: Timestamp) -> Plan {
-    let (released, unreadable) = (BTreeSet::new(), BTreeSet::new());
-    let marks = Marks { installation: US, peers: &[], released: &released, unreadable: &unreadable };
-    plan(
-        desired,
-        listing,
-        &Circumstances { marks, gate, recollection: &Recalled { unlisted_for_long: true, ..NOTHING }, now },
-    )
+    let (records, unreadable) = (Records::new(), BTreeSet::new());
+    let marks = Marks { installation: US, peers: &[], records: &records, unreadable: &unreadable };
+    let recollection = &Recalled { unlisted_for_long: true, ..NOTHING };
+    let budgets = budget::UNLIMITED;
+    plan(desired, listing, &Circumstances { marks, gate, recollection, sweep: REPORT, budgets, now })
 }
 
 /// Another spec for a Share, as an edit would leave it.

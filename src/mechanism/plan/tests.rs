@@ -27,14 +27,17 @@ fn whole_plan(
 ) -> Plan {
     let tree = tree();
     let resolved = shares.iter().map(|(share, departure)| {
-        let desired = resolved_as(share, *departure, known(&tree), policies, at(0));
+        let desired = resolved_as(&on_record(share, listing), *departure, known(&tree), policies, at(0));
         (desired.key.clone(), desired)
     });
     let desired = Desired { shares: resolved.collect::<BTreeMap<ShareKey, DesiredShare>>() };
-    let (released, unreadable) = (BTreeSet::new(), BTreeSet::new());
+    let (records, unreadable) = (Records::new(), BTreeSet::new());
     let marks =
-        Marks { installation: US, peers: &["them".to_owned()], released: &released, unreadable: &unreadable };
-    plan(&desired, listing, &Circumstances { marks, gate, recollection: &NOTHING, now: at(0) })
+        Marks { installation: US, peers: &["them".to_owned()], records: &records, unreadable: &unreadable };
+    let budgets = budget::UNLIMITED;
+    let circumstances =
+        Circumstances { marks, gate, recollection: &NOTHING, sweep: REPORT, budgets, now: at(0) };
+    plan(&desired, listing, &circumstances)
 }
 
 fn policies() -> Vec<SharingPolicy> {
@@ -193,4 +196,38 @@ fn drift_is_what_differs_from_what_was_carried_out_before() {
             "hub inner: held by DriftReported: +222233334444",
         ]
     );
+}
+
+#[test]
+fn a_removal_is_laid_to_what_moved() {
+    let tree = tree();
+    let wants = share("hub").of(&[GATEWAY]).with([account("data-prod")]);
+    let container = ours("hub", Side::Inner)
+        .to(DATA, "ASSOCIATED")
+        .to("333344445555", "ASSOCIATED")
+        .sharing(GATEWAY, "ASSOCIATED");
+    let found = listing([container.clone()]);
+    let digest = resolved(&wants, known(&tree), &[policy()]).digest;
+    let (recorded, edited) = (on_record(&wants, &found), |mut share: Share| {
+        share.metadata.generation = Some(2);
+        share
+    });
+    let table = [
+        (wants.clone(), "Found"),
+        (recorded.clone(), "Edit"),
+        (recorded.clone().applied(digest.as_str()), "Drift"),
+        (recorded.clone().applied("other"), "Tree"),
+        (edited(recorded.applied("other")), "Edit"),
+    ];
+    for (share, cause) in table {
+        let desired = resolved(&share, known(&tree), &[policy()]);
+        let desired = Desired { shares: [(desired.key.clone(), desired)].into() };
+        let (records, unreadable) = (Records::new(), BTreeSet::new());
+        let marks = Marks { installation: US, peers: &[], records: &records, unreadable: &unreadable };
+        let budgets = budget::UNLIMITED;
+        let circumstances =
+            Circumstances { marks, gate: &OPEN, recollection: &NOTHING, sweep: REPORT, budgets, now: at(0) };
+        let plan = plan(&desired, &found, &circumstances);
+        assert_eq!(lines(&plan), [format!("hub inner: -333344445555 (Narrow, {cause})")]);
+    }
 }

@@ -2,25 +2,32 @@
 //!
 //! Nothing is decided here. Ownership is checked once more, on the container as it was just read.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use aws_sdk_ram::types::{PermissionTypeFilter, Tag};
 
 use crate::{
     api::Reason,
     aws::{
+        audit::Subject,
+        calls::Leave,
         errors::AwsError,
         fence::Fence,
         paging::{Page, collect},
         session::CellClients,
     },
     mechanism::ram::failure,
-    model::{Arn, Digest, Mark, token},
+    model::{Arn, Digest, Mark, Side, token},
     plan::{
+        chain::{Chain, Owner},
         change::PermissionChange,
         observed::{Container, Listing, Origin},
         receipt::{Failure, Outcome, Receipt, Then},
-        step::{Action, Chain, Create, Members, Step},
+        step::{Action, Create, Members, Step},
+        undeclared::evidence,
     },
 };
 
@@ -78,7 +85,7 @@ pub async fn apply(hands: Hands<'_>, chain: &Chain) -> Vec<Receipt> {
         if let Outcome::Failed(failure) = &outcome {
             stopped = Some(format!("a former step failed: {}", failure.message));
         }
-        receipts.push(Receipt { share: chain.share.clone(), side: chain.side, step: step.clone(), outcome });
+        receipts.push(Receipt { owner: chain.owner.clone(), step: step.clone(), outcome });
     }
     receipts
 }
@@ -87,46 +94,45 @@ async fn outcome(hands: Hands<'_>, chain: &Chain, step: &Step) -> Outcome {
     if let Some(failure) = not_ours(hands, chain, step) {
         return Outcome::Failed(failure);
     }
-    let name = operation(&step.action);
-    tracing::info!(target: "sharekeeper::audit", phase = "intent", cell = %hands.clients.cell, share = %chain.share,
-        side = %chain.side, container = chain.container.as_ref().map(Arn::as_str), operation = name, step = ?step.action);
-    let answer = send(hands, chain, step).await;
-    let result = match &answer {
-        Ok(_) => "done".to_owned(),
-        Err(error) => error.to_string(),
-    };
-    tracing::info!(target: "sharekeeper::audit", phase = "result", cell = %hands.clients.cell, share = %chain.share,
-        side = %chain.side, container = chain.container.as_ref().map(Arn::as_str), operation = name, result);
-    match answer {
+    match send(hands, chain, step).await {
         Ok(id) => Outcome::Done(id),
         Err(error) => failure::outcome(&step.action, &error),
     }
 }
 
-/// The container of a chain must be there, live, made through RAM, and carry our mark, unless the mark is what is written.
+/// Whether the container of a chain, as it was just read, is still one to write to.
 fn not_ours(hands: Hands<'_>, chain: &Chain, step: &Step) -> Option<Failure> {
     let id = chain.container.as_ref()?;
-    let mark = Mark {
-        installation: hands.installation.to_owned(),
-        share: chain.share.clone(),
-        uid: chain.uid.clone(),
-        side: chain.side,
+    let found = hands.listing.containers.get(id);
+    let found = found.filter(|c| c.state.is_live() && c.origin == Origin::Standard);
+    let problem = match &chain.owner {
+        Owner::Share(share, side) => {
+            let mark = Mark {
+                installation: hands.installation.to_owned(),
+                share: share.clone(),
+                uid: chain.uid.clone(),
+                side: *side,
+            };
+            let ours = found.is_some_and(|container| bears(container, &mark, step));
+            (!ours).then(|| "does not carry the mark of this Share any more")
+        }
+        Owner::Nobody(_) => {
+            let planned_on = chain.proof.as_ref().map(|proof| &proof.evidence);
+            let same = found.is_some_and(|container| Some(&evidence(container)) == planned_on);
+            (!same).then(|| "does not grant any more what its removal was planned on")
+        }
     };
-    let writes_mark = matches!(&step.action, Action::Tag(tags) if Mark::from_tags(tags).is_some());
-    let ours = |c: &Container| match c.mark() {
-        Some(found) => found.claims_same(&mark),
-        None => writes_mark,
-    };
-    let own = hands
-        .listing
-        .containers
-        .get(id)
-        .is_some_and(|c| c.state.is_live() && c.origin == Origin::Standard && ours(c));
-    (!own).then(|| Failure {
+    problem.map(|problem| Failure {
         reason: Reason::Conflict,
-        message: format!("{id} does not carry the mark of this Share any more; nothing was written to it"),
+        message: format!("{id} {problem}; nothing was written to it"),
         then: Then::Replan,
     })
+}
+
+/// A container must carry the Share's mark, unless that is what is written.
+fn bears(container: &Container, mark: &Mark, step: &Step) -> bool {
+    let writes_mark = matches!(&step.action, Action::Tag(tags) if Mark::from_tags(tags).is_some());
+    container.mark().map_or(writes_mark, |found| found.claims_same(mark))
 }
 
 /// AWS's name of what an action sends.
@@ -144,8 +150,9 @@ pub fn operation(action: &Action) -> &'static str {
 }
 
 async fn send(hands: Hands<'_>, chain: &Chain, step: &Step) -> Result<Option<Arn>, AwsError> {
+    let leave = leave(hands, chain, step);
     if let Action::Create(request) = &step.action {
-        return create(hands, chain, request).await.map(Some);
+        return create(hands, &leave, chain, request).await.map(Some);
     }
     let name = operation(&step.action);
     let Some(id) = &chain.container else {
@@ -153,54 +160,63 @@ async fn send(hands: Hands<'_>, chain: &Chain, step: &Step) -> Result<Option<Arn
     };
     let attempt = hands.attempts.of(id, &step.action, &chain.basis);
     let token = token::change(id.as_str(), name, &[format!("{:?}", step.action)], &chain.basis, attempt);
+    let write = Write { clients: hands.clients, leave: &leave, id, token };
     match &step.action {
         Action::Create(_) => {}
-        Action::Delete => delete(hands, id, token).await?,
-        Action::Disassociate(members) => disassociate(hands, id, members, token).await?,
-        Action::Update { name, allow_external } => {
-            update(hands, id, name.clone(), *allow_external, token).await?;
-        }
-        Action::SetPermission(to) => set_permission(hands, id, to, token).await?,
-        Action::Associate(members) => associate(hands, id, members, token).await?,
-        Action::Tag(tags) => tag(hands, id, tags).await?,
-        Action::Untag(keys) => {
-            let request = hands.clients.ram.untag_resource().resource_share_arn(id.as_str());
-            let request = request.set_tag_keys(Some(keys.iter().cloned().collect()));
-            hands.clients.calls.write("UntagResource", hands.fence, request.send()).await?;
-        }
+        Action::Delete => write.delete().await?,
+        Action::Disassociate(members) => write.disassociate(members).await?,
+        Action::Update { name, allow_external } => write.update(name.clone(), *allow_external).await?,
+        Action::SetPermission(to) => write.set_permission(to).await?,
+        Action::Associate(members) => write.associate(members).await?,
+        Action::Tag(tags) => write.tag(tags).await?,
+        Action::Untag(keys) => write.untag(keys).await?,
     }
     Ok(None)
 }
 
-async fn create(hands: Hands<'_>, chain: &Chain, create: &Create) -> Result<Arn, AwsError> {
+fn leave(hands: Hands<'_>, chain: &Chain, step: &Step) -> Leave {
+    let evidence = chain.proof.as_ref().map(|proof| {
+        let confirmed = proof.confirmed_at.map(|at| format!(", confirmed {at}")).unwrap_or_default();
+        format!("{}; grants {}, first seen {}{confirmed}", proof.because, proof.evidence, proof.first_seen)
+    });
+    let subject = Subject {
+        installation: hands.installation.to_owned(),
+        cell: hands.clients.cell.to_string(),
+        owner: chain.owner.to_string(),
+        generation: chain.generation,
+        plan: chain.digest.to_string(),
+        container: chain.container.as_ref().map(ToString::to_string).unwrap_or_default(),
+        change: format!("{:?}", step.action),
+        evidence: evidence.unwrap_or_default(),
+    };
+    Leave { fence: Arc::clone(hands.fence), subject }
+}
+
+async fn create(hands: Hands<'_>, leave: &Leave, chain: &Chain, create: &Create) -> Result<Arn, AwsError> {
     const NAME: &str = "CreateResourceShare";
-    let some = |texts: Vec<String>| (!texts.is_empty()).then_some(texts);
+    let side = chain.owner.side().unwrap_or(Side::Inner);
     let request = hands
         .clients
         .ram
         .create_resource_share()
         .name(&create.name)
         .allow_external_principals(create.allow_external)
-        .client_token(token::create(&chain.uid, chain.side, create.incarnation))
+        .client_token(token::create(&chain.uid, side, create.incarnation))
         .set_principals(some(create.members.principals.iter().map(ToString::to_string).collect()))
         .set_resource_arns(some(create.members.resources.iter().cloned().collect()))
         .set_permission_arns(some(create.permissions.values().cloned().collect()))
         .set_tags(Some(tags(&create.tags)));
-    let answer = hands.clients.calls.write(NAME, hands.fence, request.send()).await?;
+    let answer = hands.clients.calls.write(NAME, leave, request.send()).await?;
     let arn = answer.resource_share.and_then(|share| share.resource_share_arn).unwrap_or_default();
     arn.parse().map_err(|_| AwsError::unexpected(NAME, format!("AWS answered no ARN: {arn:?}")))
 }
 
-fn tags(tags: &BTreeMap<String, String>) -> Vec<Tag> {
-    tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
+fn some(texts: Vec<String>) -> Option<Vec<String>> {
+    (!texts.is_empty()).then_some(texts)
 }
 
-async fn delete(hands: Hands<'_>, id: &Arn, token: String) -> Result<(), AwsError> {
-    const NAME: &str = "DeleteResourceShare";
-    let request =
-        hands.clients.ram.delete_resource_share().resource_share_arn(id.as_str()).client_token(token);
-    let answer = hands.clients.calls.write(NAME, hands.fence, request.send()).await?;
-    refused_quietly(NAME, answer.return_value)
+fn tags(tags: &BTreeMap<String, String>) -> Vec<Tag> {
+    tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
 }
 
 /// HTTP 200 with `returnValue: false` is a failure (ram.md §1.2).
@@ -209,72 +225,86 @@ fn refused_quietly(operation: &'static str, value: Option<bool>) -> Result<(), A
 }
 
 fn literals(members: &Members) -> (Option<Vec<String>>, Option<Vec<String>>) {
-    let some = |texts: Vec<String>| (!texts.is_empty()).then_some(texts);
     let principals = members.principals.iter().map(ToString::to_string).collect();
     (some(principals), some(members.resources.iter().cloned().collect()))
 }
 
-async fn associate(hands: Hands<'_>, id: &Arn, members: &Members, token: String) -> Result<(), AwsError> {
-    let (principals, resources) = literals(members);
-    let request =
-        hands.clients.ram.associate_resource_share().resource_share_arn(id.as_str()).client_token(token);
-    let request = request.set_principals(principals).set_resource_arns(resources);
-    hands.clients.calls.write("AssociateResourceShare", hands.fence, request.send()).await.map(drop)
-}
-
-async fn disassociate(hands: Hands<'_>, id: &Arn, members: &Members, token: String) -> Result<(), AwsError> {
-    let (principals, resources) = literals(members);
-    let request =
-        hands.clients.ram.disassociate_resource_share().resource_share_arn(id.as_str()).client_token(token);
-    let request = request.set_principals(principals).set_resource_arns(resources);
-    hands.clients.calls.write("DisassociateResourceShare", hands.fence, request.send()).await.map(drop)
-}
-
-async fn update(
-    hands: Hands<'_>,
-    id: &Arn,
-    name: Option<String>,
-    external: Option<bool>,
+/// One write to an existing container.
+struct Write<'a> {
+    clients: &'a CellClients,
+    leave: &'a Leave,
+    id: &'a Arn,
     token: String,
-) -> Result<(), AwsError> {
-    let request =
-        hands.clients.ram.update_resource_share().resource_share_arn(id.as_str()).client_token(token);
-    let request = request.set_name(name).set_allow_external_principals(external);
-    hands.clients.calls.write("UpdateResourceShare", hands.fence, request.send()).await.map(drop)
 }
 
-async fn tag(hands: Hands<'_>, id: &Arn, set: &BTreeMap<String, String>) -> Result<(), AwsError> {
-    let request = hands.clients.ram.tag_resource().resource_share_arn(id.as_str()).set_tags(Some(tags(set)));
-    hands.clients.calls.write("TagResource", hands.fence, request.send()).await.map(drop)
-}
+impl Write<'_> {
+    async fn delete(&self) -> Result<(), AwsError> {
+        const NAME: &str = "DeleteResourceShare";
+        let request = self.clients.ram.delete_resource_share().resource_share_arn(self.id.as_str());
+        let request = request.client_token(&self.token);
+        let answer = self.clients.calls.write(NAME, self.leave, request.send()).await?;
+        refused_quietly(NAME, answer.return_value)
+    }
 
-async fn set_permission(
-    hands: Hands<'_>,
-    id: &Arn,
-    to: &PermissionChange,
-    token: String,
-) -> Result<(), AwsError> {
-    const NAME: &str = "AssociateResourceSharePermission";
-    let arn = match &to.arn {
-        Some(arn) => arn.clone(),
-        None => default_permission(hands, &to.resource_type).await?,
-    };
-    let request = hands.clients.ram.associate_resource_share_permission().resource_share_arn(id.as_str());
-    let request = request.permission_arn(arn).replace(true).client_token(token);
-    let version = to.version.as_deref().and_then(|version| version.parse().ok());
-    let request = request.set_permission_version(version);
-    let answer = hands.clients.calls.write(NAME, hands.fence, request.send()).await?;
-    refused_quietly(NAME, answer.return_value)
+    async fn associate(&self, members: &Members) -> Result<(), AwsError> {
+        let (principals, resources) = literals(members);
+        let request = self.clients.ram.associate_resource_share().resource_share_arn(self.id.as_str());
+        let request = request.client_token(&self.token);
+        let request = request.set_principals(principals).set_resource_arns(resources);
+        self.clients.calls.write("AssociateResourceShare", self.leave, request.send()).await.map(drop)
+    }
+
+    async fn disassociate(&self, members: &Members) -> Result<(), AwsError> {
+        let (principals, resources) = literals(members);
+        let request = self.clients.ram.disassociate_resource_share().resource_share_arn(self.id.as_str());
+        let request = request.client_token(&self.token);
+        let request = request.set_principals(principals).set_resource_arns(resources);
+        self.clients.calls.write("DisassociateResourceShare", self.leave, request.send()).await.map(drop)
+    }
+
+    async fn update(&self, name: Option<String>, external: Option<bool>) -> Result<(), AwsError> {
+        let request = self.clients.ram.update_resource_share().resource_share_arn(self.id.as_str());
+        let request = request.client_token(&self.token);
+        let request = request.set_name(name).set_allow_external_principals(external);
+        self.clients.calls.write("UpdateResourceShare", self.leave, request.send()).await.map(drop)
+    }
+
+    async fn tag(&self, set: &BTreeMap<String, String>) -> Result<(), AwsError> {
+        let request = self.clients.ram.tag_resource().resource_share_arn(self.id.as_str());
+        let request = request.set_tags(Some(tags(set)));
+        self.clients.calls.write("TagResource", self.leave, request.send()).await.map(drop)
+    }
+
+    async fn untag(&self, keys: &BTreeSet<String>) -> Result<(), AwsError> {
+        let request = self.clients.ram.untag_resource().resource_share_arn(self.id.as_str());
+        let request = request.set_tag_keys(Some(keys.iter().cloned().collect()));
+        self.clients.calls.write("UntagResource", self.leave, request.send()).await.map(drop)
+    }
+
+    async fn set_permission(&self, to: &PermissionChange) -> Result<(), AwsError> {
+        const NAME: &str = "AssociateResourceSharePermission";
+        let arn = match &to.arn {
+            Some(arn) => arn.clone(),
+            None => default_permission(self.clients, &to.resource_type).await?,
+        };
+        let ram = &self.clients.ram;
+        let request = ram.associate_resource_share_permission().resource_share_arn(self.id.as_str());
+        let request = request.permission_arn(arn).replace(true).client_token(&self.token);
+        let version = to.version.as_deref().and_then(|version| version.parse().ok());
+        let request = request.set_permission_version(version);
+        let answer = self.clients.calls.write(NAME, self.leave, request.send()).await?;
+        refused_quietly(NAME, answer.return_value)
+    }
 }
 
 /// The ARN of AWS's default permission for a type: its name cannot be derived from the type's.
-async fn default_permission(hands: Hands<'_>, resource_type: &str) -> Result<String, AwsError> {
+async fn default_permission(clients: &CellClients, resource_type: &str) -> Result<String, AwsError> {
     const NAME: &str = "ListPermissions";
     let listed = collect(NAME, |token| {
-        let request = hands.clients.ram.list_permissions().resource_type(resource_type);
+        let request = clients.ram.list_permissions().resource_type(resource_type);
         let request = request.permission_type(PermissionTypeFilter::AwsManaged).set_next_token(token);
         async move {
-            let answer = hands.clients.calls.read(NAME, request.send()).await?;
+            let answer = clients.calls.read(NAME, request.send()).await?;
             Ok(Page { items: answer.permissions.unwrap_or_default(), next: answer.next_token })
         }
     })

@@ -29,7 +29,7 @@ pub fn diff(
 ) -> Difference {
     let mut difference =
         Difference { share: share.key.clone(), side: want.side, changes: vec![], waits: vec![] };
-    let pending = if share.was_applied() { Cause::Drift } else { Cause::Edit };
+    let pending = pending(share, want.side, have);
     match (have, want.presence) {
         (Claim::Absent { .. }, Presence::Wanted) => {
             difference.changes.push(ChangeKind::Create.because(pending));
@@ -38,6 +38,7 @@ pub fn diff(
         (Claim::Unlisted { id }, _) => {
             difference.waits.push(format!("AWS does not list {id} yet, which was made a moment ago"));
         }
+        (Claim::Unadopted, _) => {}
         (Claim::Lost { id, to }, _) => {
             difference.waits.push(format!("{id} now belongs to {to} and is left alone"));
         }
@@ -46,6 +47,18 @@ pub fn diff(
         }
     }
     difference
+}
+
+/// Why what no refusal explains is to be changed.
+fn pending(share: &DesiredShare, side: Side, have: &Claim<'_>) -> Cause {
+    let recorded = share.ledger.get(&side).is_some_and(|entry| entry.id.is_some());
+    match share.applied_generation {
+        _ if share.was_applied() => Cause::Drift,
+        // The spec is the one that was carried out: something around it means another thing now.
+        Some(generation) if generation == share.generation => Cause::Tree,
+        None if !recorded && matches!(have, Claim::Found(_)) => Cause::Found,
+        _ => Cause::Edit,
+    }
 }
 
 struct Comparison<'a> {

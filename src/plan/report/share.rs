@@ -159,6 +159,13 @@ fn verdict(
     if let Some(view) = views().find(|view| view.lost) {
         return Verdict::stuck(Reason::Conflict, view.waits.first().cloned().unwrap_or_default());
     }
+    if let Some(refusal) = views().find_map(|view| view.refused.as_ref()) {
+        return Verdict::stuck(refusal.reason, refusal.message.clone());
+    }
+    if views().any(|view| view.adopting) {
+        let message = "a share that exists is being taken over, and nothing but the mark is written while it differs; see status.plan";
+        return Verdict::moving(Reason::Adopting, message);
+    }
     let of_entries = verdict_of_entries(report.desired, principals, resources);
     if let Some(verdict) = of_entries.clone().filter(|verdict| verdict.reason != Reason::Converging) {
         return verdict;
@@ -217,12 +224,13 @@ fn container(
 ) -> Option<ShareContainer> {
     let recorded = before.containers.iter().find(|c| Side::from(c.side) == side);
     let want = report.desired.containers.get(&side);
-    let created = report.receipts.iter().filter(|r| r.side == side).find_map(|receipt| {
-        match (&receipt.step.action, &receipt.outcome) {
-            (Action::Create(create), Outcome::Done(id)) => Some((create.incarnation, id.as_ref())),
-            _ => None,
-        }
-    });
+    let created =
+        report.receipts.iter().filter(|r| r.owner.side() == Some(side)).find_map(|receipt| {
+            match (&receipt.step.action, &receipt.outcome) {
+                (Action::Create(create), Outcome::Done(id)) => Some((create.incarnation, id.as_ref())),
+                _ => None,
+            }
+        });
     let mut entry = recorded.cloned().or_else(|| {
         let found = known.container.is_some() || created.is_some();
         found.then(|| ShareContainer {
@@ -234,6 +242,7 @@ fn container(
             state: ContainerState::Unknown,
             create_sent_at: None,
             tag_keys: vec![],
+            adopting: false,
         })
     })?;
     if let Some((incarnation, id)) = created {
@@ -245,6 +254,7 @@ fn container(
     if let Some(name) = known.container.map(|c| c.name.clone()).or_else(|| want.map(|w| w.name.clone())) {
         entry.name = name;
     }
+    entry.adopting = known.view.is_some_and(|view| view.adopting);
     entry.state = container_state(known, created.is_some());
     if let Some(want) = want.filter(|want| want.presence != Presence::Gone) {
         let kept = known
@@ -295,7 +305,7 @@ fn applied(report: &ShareReport<'_>, known: &BTreeMap<Side, Known<'_>>) -> Optio
     let sent: usize = report.receipts.iter().filter(|receipt| receipt.is_done()).count();
     let all = sent == report.receipts.len() && report.receipts.len() >= planned_steps(report);
     // More than a hundred resources follow their create in a later pass.
-    let whole = !report.receipts.iter().any(|r| matches!(&r.step.action, Action::Create(c) if lacks_resources(report, r.side, c.members.resources.len())));
+    let whole = !report.receipts.iter().any(|r| matches!(&r.step.action, Action::Create(c) if r.owner.side().is_some_and(|side| lacks_resources(report, side, c.members.resources.len()))));
     let done = !open && all && whole && report.unknown.is_none();
     done.then(|| Applied { generation: report.desired.generation, digest: report.desired.digest.to_string() })
 }
@@ -309,7 +319,7 @@ fn planned_steps(report: &ShareReport<'_>) -> usize {
         .plan
         .chains
         .iter()
-        .filter(|chain| chain.share == report.desired.key)
+        .filter(|chain| chain.owner.share() == Some(&report.desired.key))
         .map(|chain| chain.steps.len())
         .sum()
 }

@@ -121,8 +121,16 @@ fn name(share: &Share, side: Side) -> String {
     let name = share.spec.name.clone().unwrap_or_else(own);
     match side {
         Side::Inner => name,
+        // What was adopted as the outer share keeps its name.
+        Side::Outer if share.spec.adopt.is_some() && is_for_outside_alone(share) => name,
         Side::Outer => format!("{name}.outside"),
     }
+}
+
+/// Whether a Share declares targets outside and none inside.
+pub(super) fn is_for_outside_alone(share: &Share) -> bool {
+    let outside = |t: &crate::api::share::Target| t.external_account.is_some() || t.external_role.is_some();
+    !share.spec.targets.is_empty() && share.spec.targets.iter().all(outside)
 }
 
 fn types(resources: &BTreeMap<String, Resource>) -> BTreeSet<String> {

@@ -34,6 +34,7 @@ fn difference_under(
     policies: &[SharingPolicy],
 ) -> Vec<String> {
     let tree = tree();
+    let share = &on_record(share, listing);
     let desired = resolved_as(share, departure, known(&tree), policies, at(0));
     let mark = Mark { installation: US.into(), share: desired.key.clone(), uid: desired.uid.clone(), side };
     let claim = crate::plan::claim::claim(
@@ -102,7 +103,7 @@ fn t05_six_hundred_principals_that_are_right_are_no_difference() {
     };
     assert_eq!(differences(&of(&container)), [""; 0]);
     container.principals.remove(&principal(&ids[599]));
-    assert_eq!(differences(&of(&container)), ["+500000000599 (Widen, Edit)"]);
+    assert_eq!(differences(&of(&container)), ["+500000000599 (Widen, Found)"]);
 }
 
 #[test]
@@ -428,15 +429,21 @@ fn t46_a_whole_share_is_one_create_and_then_nothing() {
     let desired = resolved(&hub(), known(&tree), &[policy()]);
     let gate =
         Gate { halted: None, suspended: false, mode: Mode::Enforce, report_drift: false, settling: false };
-    let (released, unreadable) = Default::default();
+    let (records, unreadable) = Default::default();
     let marks = crate::plan::undeclared::Marks {
         installation: US,
         peers: &[],
-        released: &released,
+        records: &records,
         unreadable: &unreadable,
     };
-    let circumstances =
-        crate::mechanism::plan::Circumstances { marks, gate: &gate, recollection: &NOTHING, now: at(0) };
+    let circumstances = crate::mechanism::plan::Circumstances {
+        marks,
+        gate: &gate,
+        recollection: &NOTHING,
+        sweep: REPORT,
+        budgets: crate::plan::budget::UNLIMITED,
+        now: at(0),
+    };
     let desired = crate::plan::desired::Desired { shares: [(desired.key.clone(), desired)].into() };
     let plan = |listing: &Listing| lines(&crate::mechanism::plan::plan(&desired, listing, &circumstances));
     assert_eq!(

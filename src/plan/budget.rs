@@ -1,0 +1,333 @@
+//! How much may be removed in a window without a person's word. Over it nothing at all is removed.
+//!
+//! A removal is one container that is deleted or emptied, or one principal or resource that is taken out of one. Every
+//! removal counts but those that the last edit of that very Share asks for, those whose `until` has passed, and those that
+//! shut out only principals outside the organization.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use crate::{
+    api::{Reason, budget::Budget, duration},
+    model::{Digest, Timestamp},
+    plan::{
+        chain::Owner,
+        change::{Change, ChangeKind, Effect},
+        desired::Cause,
+        observed::{Container, Listing},
+        report::describe,
+        view::Plan,
+    },
+};
+
+/// The most removals that one approval covers; the rest waits for the next.
+const MOST_APPROVED: usize = 1000;
+/// Shown of what is held.
+const EXAMPLES: usize = 20;
+
+/// A budget, read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// Removals at most in a window.
+    pub removals: u32,
+    /// At most so many in a hundred of the containers that existed when the window began.
+    pub percent: u32,
+    /// Containers from which the percentage counts.
+    pub min_existing: u32,
+    /// The length of a window.
+    pub window: Duration,
+}
+
+/// What was removed in a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Used {
+    /// When the window began.
+    pub since: Timestamp,
+    /// Removals made or reserved.
+    pub removed: u32,
+    /// Live containers when it began.
+    pub existing: u32,
+}
+
+impl Limit {
+    /// Reads a budget; a window that cannot be read is an hour.
+    pub fn of(budget: &Budget) -> Self {
+        let number = |n: i32| u32::try_from(n).unwrap_or_default();
+        Self {
+            removals: number(budget.max_removals),
+            percent: number(budget.max_percent),
+            min_existing: number(budget.min_existing),
+            window: duration::parse(&budget.window).unwrap_or(Duration::from_secs(3600)),
+        }
+    }
+
+    /// The window with `more` removals in it, or why they do not fit. `existing` is what a window that begins now begins with.
+    pub fn reserve(
+        &self,
+        used: Option<Used>,
+        existing: u32,
+        more: u32,
+        now: Timestamp,
+    ) -> Result<Used, String> {
+        let current = used.filter(|used| self.lasts(used.since, now));
+        let used = current.unwrap_or(Used { since: now, removed: 0, existing });
+        let (most, of) = self.most(used.existing);
+        if used.removed.saturating_add(more) <= most {
+            return Ok(Used { removed: used.removed + more, ..used });
+        }
+        Err(format!(
+            "{more} removals, of which {} may be made in {}{of}, {} of them used since {}",
+            most,
+            words(self.window),
+            used.removed,
+            used.since
+        ))
+    }
+
+    fn lasts(&self, since: Timestamp, now: Timestamp) -> bool {
+        let age = now.as_second().saturating_sub(since.as_second());
+        u64::try_from(age).is_ok_and(|age| age < self.window.as_secs())
+    }
+
+    fn most(&self, existing: u32) -> (u32, String) {
+        let share = u64::from(existing) * u64::from(self.percent) / 100;
+        let share = u32::try_from(share).unwrap_or(u32::MAX);
+        if existing >= self.min_existing && share < self.removals {
+            (share, format!(" ({} % of {existing} shares)", self.percent))
+        } else {
+            (self.removals, String::new())
+        }
+    }
+}
+
+fn words(window: Duration) -> String {
+    match window.as_secs() {
+        seconds if seconds % 3600 == 0 => format!("{} h", seconds / 3600),
+        seconds if seconds % 60 == 0 => format!("{} min", seconds / 60),
+        seconds => format!("{seconds} s"),
+    }
+}
+
+/// What one budget is about: a set or the installation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scope {
+    /// `AccountSet network`.
+    pub name: String,
+    /// The budget.
+    pub limit: Limit,
+    /// What was removed in its window.
+    pub used: Option<Used>,
+    /// Live containers in all its cells.
+    pub existing: u32,
+    /// Shares in all its cells, those being deleted too.
+    pub shares: usize,
+    /// Containers that Shares declare, in its other cells.
+    pub declared_elsewhere: usize,
+}
+
+/// All that limits the removals of a cell.
+#[derive(Clone, Copy)]
+pub struct Budgets<'a> {
+    /// The set's and the installation's; none where nothing limits. Asked only when there is something to remove, since
+    /// it takes a look at every cell.
+    pub scopes: &'a dyn Fn() -> Vec<Scope>,
+    /// Removals that a person has approved.
+    pub approved: &'a BTreeSet<String>,
+    /// Removals that are in a window already: they were tried before.
+    pub reserved: &'a BTreeSet<Digest>,
+    /// Whether there is any SharingPolicy.
+    pub policies: bool,
+}
+
+/// Nothing limits: laws and tables about something else.
+pub const UNLIMITED: Budgets<'static> =
+    Budgets { scopes: &Vec::new, approved: &BTreeSet::new(), reserved: &BTreeSet::new(), policies: true };
+
+/// The removals of a cell that wait for a person.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HeldRemovals {
+    /// A digest of exactly these.
+    pub digest: String,
+    /// Each by its fingerprint, at most as many as one approval covers.
+    pub removals: BTreeSet<String>,
+    /// How many there are.
+    pub total: usize,
+    /// Why.
+    pub because: String,
+    /// The first of them in words.
+    pub examples: Vec<String>,
+}
+
+/// One removal in a plan.
+struct Removal {
+    id: Digest,
+    owner: Owner,
+    /// The changes that make it.
+    changes: Vec<Change>,
+    cause: Cause,
+    counts: bool,
+    words: String,
+}
+
+/// Holds back what the budgets do not allow. What passes is noted with the plan, to be reserved before it is sent.
+pub fn hold(plan: &mut Plan, listing: &Listing, budgets: &Budgets<'_>, now: Timestamp) {
+    let declared = plan.shares.values().flat_map(|sides| sides.values());
+    let declared = declared.filter(|view| view.container.is_some() && !view.lost).count();
+    let removals = removals(plan, listing);
+    let scopes = if removals.is_empty() { vec![] } else { (budgets.scopes)() };
+    let (mut held, mut new, mut because) = (vec![], vec![], None);
+    for removal in removals {
+        if budgets.approved.contains(removal.id.as_str()) {
+            plan.approved.insert(removal.id.to_string());
+            continue;
+        }
+        if let Some(why) = never_alone(&removal, &scopes, budgets.policies, declared) {
+            because.get_or_insert(why);
+            held.push(removal);
+        } else if removal.counts && !budgets.reserved.contains(&removal.id) {
+            new.push(removal);
+        }
+    }
+    if let Some(why) = refusal(&new, &scopes, now) {
+        because.get_or_insert(why);
+        held.append(&mut new);
+    }
+    plan.to_reserve = new.into_iter().map(|removal| (removal.owner, removal.id)).collect();
+    withhold(plan, &held);
+    plan.held = because.map(|because| account(&held, because));
+}
+
+/// Why a removal is never made without a person's word: what it rests on may well be a view that is empty by mistake.
+fn never_alone(removal: &Removal, scopes: &[Scope], policies: bool, declared: usize) -> Option<String> {
+    match removal.cause {
+        Cause::Undeclared => scopes.iter().find_map(|scope| {
+            if scope.shares == 0 {
+                return Some(format!("there is no Share at all in {}", scope.name));
+            }
+            (scope.declared_elsewhere + declared == 0)
+                .then(|| format!("all that is shared in {} is undeclared", scope.name))
+        }),
+        Cause::Policy if !policies => Some("there is no SharingPolicy at all".to_owned()),
+        _ => None,
+    }
+}
+
+fn refusal(new: &[Removal], scopes: &[Scope], now: Timestamp) -> Option<String> {
+    if new.is_empty() {
+        return None;
+    }
+    let more = u32::try_from(new.len()).unwrap_or(u32::MAX);
+    scopes.iter().find_map(|scope| {
+        let reserved = scope.limit.reserve(scope.used, scope.existing, more, now);
+        reserved.err().map(|why| format!("{}: {why}", scope.name))
+    })
+}
+
+/// All removals of a plan that are not the edit of that very Share and end of no `until`.
+fn removals(plan: &Plan, listing: &Listing) -> Vec<Removal> {
+    let sides = plan.shares.iter().flat_map(|(share, sides)| {
+        sides.iter().filter_map(move |(side, view)| {
+            let owner = Owner::Share(share.clone(), *side);
+            Some((owner, format!("Share {share}"), view.container.as_ref()?, &view.allowed))
+        })
+    });
+    let undeclared = plan.undeclared.iter().map(|u| {
+        let (id, who) = (&u.container.id, format!("undeclared {}", u.container.name));
+        (Owner::Nobody(id.clone()), who, id, &u.verdict.allowed)
+    });
+    let all = sides.chain(undeclared).filter_map(|(owner, who, id, changes)| {
+        Some(of_container(&owner, &who, listing.containers.get(id)?, changes))
+    });
+    all.flatten().collect()
+}
+
+/// A container that goes whole is one removal; else each principal and resource is one.
+fn of_container(owner: &Owner, who: &str, container: &Container, changes: &[Change]) -> Vec<Removal> {
+    let limited: Vec<&Change> = changes.iter().filter(|change| is_limited(change)).collect();
+    let removal = |of: &[&Change], what: String| {
+        let cause = of.iter().map(|change| change.cause).max().unwrap_or(Cause::Edit);
+        Removal {
+            id: Digest::of([container.id.as_str(), &what]),
+            owner: owner.clone(),
+            changes: of.iter().map(|change| (*change).clone()).collect(),
+            cause,
+            counts: of.iter().any(|change| shuts_out_somebody_inside(change, container)),
+            words: format!("{who}: {what} ({}), {}", container.id, because(cause)),
+        }
+    };
+    if limited.iter().any(|change| change.kind == ChangeKind::Delete) {
+        return vec![removal(&limited, "delete the share".to_owned())];
+    }
+    if limited.iter().any(|change| change.cause == Cause::Undeclared) {
+        return vec![removal(&limited, "take all principals out".to_owned())];
+    }
+    limited.iter().map(|change| removal(&[change], describe(&change.kind))).collect()
+}
+
+fn is_limited(change: &Change) -> bool {
+    let flag = matches!(change.kind, ChangeKind::SetExternal(_));
+    change.effect == Effect::Narrow && !flag && !matches!(change.cause, Cause::Edit | Cause::Expired)
+}
+
+/// Access from outside is shut at once, whatever the budget.
+fn shuts_out_somebody_inside(change: &Change, container: &Container) -> bool {
+    match &change.kind {
+        ChangeKind::RemovePrincipal(p) => container.principals.get(p).is_none_or(|row| !row.external),
+        ChangeKind::Delete => {
+            let mut live = container.principals.values().filter(|row| row.state.may_grant()).peekable();
+            live.peek().is_none() || live.any(|row| !row.external)
+        }
+        _ => true,
+    }
+}
+
+fn because(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Edit => "by an edit of the Share",
+        Cause::Drift => "since it is not as it was made",
+        Cause::Policy => "since no policy allows it",
+        Cause::Expired => "since its `until` has passed",
+        Cause::Tree => "since the organization, a set or a name changed",
+        Cause::Deletion => "since the Share is being deleted",
+        Cause::Claim => "since the Share claims it",
+        Cause::Found => "since the Share is not known to have made it",
+        Cause::Undeclared => "since nobody declares it",
+    }
+}
+
+/// Takes held removals out of what is done.
+fn withhold(plan: &mut Plan, held: &[Removal]) {
+    for removal in held {
+        let aside = removal.changes.iter().map(|change| (change.clone(), Reason::RemovalsHeld));
+        let stays = |change: &Change| !removal.changes.contains(change);
+        match &removal.owner {
+            Owner::Share(share, side) => {
+                if let Some(view) = plan.shares.get_mut(share).and_then(|sides| sides.get_mut(side)) {
+                    view.allowed.retain(stays);
+                    view.held.extend(aside);
+                }
+            }
+            Owner::Nobody(id) => {
+                if let Some(undeclared) = plan.undeclared.iter_mut().find(|u| u.container.id == *id) {
+                    undeclared.verdict.allowed.retain(stays);
+                    undeclared.verdict.hold(aside.collect());
+                }
+            }
+        }
+    }
+}
+
+fn account(held: &[Removal], because: String) -> HeldRemovals {
+    let all: BTreeSet<String> = held.iter().map(|removal| removal.id.to_string()).collect();
+    let total = all.len();
+    let removals: BTreeSet<String> = all.into_iter().take(MOST_APPROVED).collect();
+    HeldRemovals {
+        digest: Digest::of(&removals).to_string(),
+        removals,
+        total,
+        because,
+        examples: held.iter().map(|removal| removal.words.clone()).take(EXAMPLES).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

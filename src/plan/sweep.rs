@@ -1,0 +1,254 @@
+//! What becomes of a container that nobody declares: reported, waited for, kept, removed. Mark, wait, remove.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use crate::{
+    api::{
+        Reason,
+        account_set::{IgnoreRule, UndeclaredAction},
+        undeclared_share::{Decision, Phase, Why},
+    },
+    model::{Principal, Timestamp},
+    plan::{
+        change::{Change, ChangeKind},
+        desired::{Cause, Switches},
+        gate::Gate,
+        observed::{AssociationState, Container, ContainerState},
+        permit::Permits,
+        policy::matches,
+        record::Record,
+        undeclared::Undeclared,
+    },
+};
+
+/// What a set says of what nobody declares.
+#[derive(Clone, Copy)]
+pub struct Sweep<'a> {
+    /// What is done.
+    pub action: UndeclaredAction,
+    /// How long it is waited after a second complete reading.
+    pub grace: Duration,
+    /// What is meant to be there.
+    pub ignore: &'a [IgnoreRule],
+    /// The cell has come under another set: what was seen under the former one counts for nothing.
+    pub moved: bool,
+    /// What policies say, for what was released.
+    pub permits: &'a dyn Permits,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// What becomes of something undeclared.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// What is happening to it.
+    pub phase: Phase,
+    /// Why, and what to do, in words.
+    pub message: String,
+    /// When it is removed, unless somebody decides otherwise.
+    pub due: Option<Timestamp>,
+    /// What is done now.
+    pub allowed: Vec<Change>,
+    /// What would be done, and what holds it.
+    pub held: Vec<(Change, Reason)>,
+    /// A decision was made about other grants than are there now.
+    pub void: bool,
+    /// It must be on record, whatever the set says about objects: its removal is pending, or somebody decided.
+    pub recorded: bool,
+}
+
+impl Verdict {
+    fn shown(phase: Phase, message: impl Into<String>) -> Self {
+        Self { phase, message: message.into(), ..Self::default() }
+    }
+}
+
+impl Verdict {
+    /// Holds changes back, and says so.
+    pub(super) fn hold(&mut self, held: Vec<(Change, Reason)>) {
+        if let Some((_, reason)) = held.first().filter(|_| self.allowed.is_empty()) {
+            self.phase = Phase::Held;
+            self.message = format!("{}; held: {}", self.message, reason.meaning());
+        }
+        self.held.extend(held);
+    }
+}
+
+/// Judges one container that nobody declares.
+pub fn judge(undeclared: &Undeclared, record: Option<&Record>, sweep: &Sweep<'_>, gate: &Gate) -> Verdict {
+    let evidence = undeclared.evidence();
+    let mut verdict = match undeclared.why {
+        Why::ServiceManaged => {
+            Verdict::shown(Phase::Reported, "an AWS service manages it and it is left alone")
+        }
+        Why::OtherInstallation => {
+            Verdict::shown(Phase::Reported, "it belongs to another installation and is left alone")
+        }
+        Why::Released | Why::Foreign | Why::Orphaned => {
+            match record.map_or(Decision::None, |record| record.decision_on(&evidence)) {
+                Decision::Keep => Verdict::shown(Phase::Kept, "somebody decided that it stays"),
+                Decision::Adopt => adoptable(record),
+                Decision::Remove => removal(undeclared, record, sweep, true),
+                Decision::None if undeclared.why == Why::Released => released(undeclared, record, sweep),
+                Decision::None => swept(undeclared, record, sweep),
+            }
+        }
+    };
+    let decided = record.is_some_and(|record| record.decision != Decision::None);
+    verdict.void = record.is_some_and(|record| record.is_void_for(&evidence));
+    verdict.recorded |= decided || undeclared.why == Why::Released;
+    if verdict.void {
+        verdict.message = format!(
+            "the decision is void, since the grants have changed: look again and write evidence {evidence}; {}",
+            verdict.message
+        );
+    }
+    pass(&mut verdict, gate);
+    verdict
+}
+
+/// Lets the changes through the modes.
+fn pass(verdict: &mut Verdict, gate: &Gate) {
+    let mut held = vec![];
+    for change in std::mem::take(&mut verdict.allowed) {
+        match gate.holds(Switches::default(), &change) {
+            None => verdict.allowed.push(change),
+            Some(reason) => held.push((change, reason)),
+        }
+    }
+    if !verdict.allowed.is_empty() {
+        verdict.phase = Phase::Removing;
+    }
+    verdict.hold(held);
+}
+
+fn adoptable(record: Option<&Record>) -> Verdict {
+    let whom = record.and_then(|record| record.for_share.as_ref());
+    let whom = whom.map_or_else(|| "a Share".to_owned(), |share| format!("Share {share}"));
+    Verdict::shown(Phase::Kept, format!("it waits to be adopted by {whom}, whose `adopt.arn` must name it"))
+}
+
+/// By the set's action.
+fn swept(undeclared: &Undeclared, record: Option<&Record>, sweep: &Sweep<'_>) -> Verdict {
+    if let Some(rule) = ignored(sweep.ignore, undeclared) {
+        return Verdict::shown(Phase::Reported, format!("the AccountSet leaves it alone: {}", rule.reason));
+    }
+    if sweep.action == UndeclaredAction::Report {
+        return Verdict::shown(Phase::Reported, "the AccountSet only reports it");
+    }
+    removal(undeclared, record, sweep, false)
+}
+
+/// Seen twice in complete readings and older than grace; a person's word takes the place of grace alone.
+fn removal(undeclared: &Undeclared, record: Option<&Record>, sweep: &Sweep<'_>, decided: bool) -> Verdict {
+    let waiting =
+        |message: String, due| Verdict { due, recorded: true, ..Verdict::shown(Phase::Waiting, message) };
+    let seen =
+        record.filter(|_| !sweep.moved).and_then(|record| Some((record.first_seen?, record.confirmed_at)));
+    let Some((first_seen, Some(confirmed))) = seen else {
+        return waiting(
+            "it is removed once a second complete reading has shown it and the grace period has passed"
+                .into(),
+            None,
+        );
+    };
+    let grace = if decided { Duration::ZERO } else { sweep.grace };
+    let due = confirmed.checked_add(grace).unwrap_or(Timestamp::MAX);
+    if due > sweep.now {
+        let message = format!("it is removed on {due}, unless a Share adopts it or somebody decides `Keep`");
+        return waiting(message, Some(due));
+    }
+    let whole = decided || sweep.action == UndeclaredAction::Delete;
+    let allowed = if whole { deletion(&undeclared.container) } else { emptying(&undeclared.container) };
+    if allowed.is_empty() {
+        return Verdict {
+            recorded: true,
+            ..Verdict::shown(Phase::Reported, nothing_left(&undeclared.container))
+        };
+    }
+    let by = if decided { "somebody decided so" } else { "the AccountSet's `undeclared.action` says so" };
+    let message = format!("it is removed, since {by}; first seen {first_seen}, confirmed {confirmed}");
+    Verdict { allowed, recorded: true, due: Some(due), ..Verdict::shown(Phase::Removing, message) }
+}
+
+fn nothing_left(container: &Container) -> String {
+    match container.state {
+        ContainerState::Active => "nobody has access by it any more".to_owned(),
+        ref other => format!("it is {other} and is left alone until that is over"),
+    }
+}
+
+fn deletion(container: &Container) -> Vec<Change> {
+    let deletable = matches!(container.state, ContainerState::Active | ContainerState::Failed);
+    deletable.then(|| ChangeKind::Delete.because(Cause::Undeclared)).into_iter().collect()
+}
+
+fn emptying(container: &Container) -> Vec<Change> {
+    removable(container).map(|p| ChangeKind::RemovePrincipal(p.clone()).because(Cause::Undeclared)).collect()
+}
+
+/// The principals that a write can take out now.
+fn removable(container: &Container) -> impl Iterator<Item = &Principal> {
+    let active = container.state.is_writable();
+    let rows = container.principals.iter().filter(move |(_, row)| {
+        active && matches!(row.state, AssociationState::Associating | AssociationState::Associated)
+    });
+    rows.map(|(principal, _)| principal)
+}
+
+/// What was let go stays, but for what ends and what policy no longer allows.
+fn released(undeclared: &Undeclared, record: Option<&Record>, sweep: &Sweep<'_>) -> Verdict {
+    let stays = Verdict::shown(Phase::Reported, "its Share was let go and its grants stay");
+    let Some(record) = record else { return stays };
+    let namespace = record.origin.as_ref().map(|origin| origin.namespace.as_str()).unwrap_or_default();
+    // What policies cannot be asked about stays; what has ended goes all the same.
+    let refused = sweep.permits.refused(namespace, &undeclared.container, &record.ends).unwrap_or_default();
+    let allowed: Vec<Change> = removable(&undeclared.container)
+        .filter_map(|principal| {
+            let external = undeclared.container.principals.get(principal).is_some_and(|row| row.external);
+            let end = record.ends.get(&principal.to_string());
+            let cause = match end {
+                Some(end) if *end <= sweep.now => Cause::Expired,
+                // An end that is not on record may have been cut off from its list.
+                None if external => return None,
+                _ if refused.contains_key(principal) => Cause::Policy,
+                _ => return None,
+            };
+            Some(ChangeKind::RemovePrincipal(principal.clone()).because(cause))
+        })
+        .collect();
+    let due = next_end(&record.ends, sweep.now);
+    let Some(first) = allowed.first() else {
+        let message =
+            due.map_or(stays.message.clone(), |due| format!("{}; the next ends on {due}", stays.message));
+        return Verdict { due, message, ..stays };
+    };
+    let why = match first.cause {
+        Cause::Expired => "its `until` has passed".to_owned(),
+        _ => refused.values().next().map(|refusal| refusal.message.clone()).unwrap_or_default(),
+    };
+    let message = format!("its Share was let go; {} principals are taken out: {why}", allowed.len());
+    Verdict { allowed, due, ..Verdict::shown(Phase::Removing, message) }
+}
+
+fn next_end(ends: &BTreeMap<String, Timestamp>, now: Timestamp) -> Option<Timestamp> {
+    ends.values().filter(|end| **end > now).min().copied()
+}
+
+/// The rule that leaves it alone. A rule by name or tags hides nothing that lets somebody outside in: whoever shares can
+/// name and tag as he likes.
+pub fn ignored<'r>(rules: &'r [IgnoreRule], undeclared: &Undeclared) -> Option<&'r IgnoreRule> {
+    let container = &undeclared.container;
+    let exact = |rule: &IgnoreRule| rule.arn.as_deref() == Some(container.id.as_str());
+    let loose = |rule: &IgnoreRule| {
+        let by_name = rule.name.as_ref().is_some_and(|pattern| matches(pattern, &container.name));
+        let by_tags = rule.tags.as_ref().is_some_and(|tags| {
+            !tags.is_empty() && tags.iter().all(|(k, v)| container.tags.get(k) == Some(&v.0))
+        });
+        by_name || by_tags
+    };
+    rules.iter().find(|rule| exact(rule) || (!undeclared.is_external() && loose(rule)))
+}
+
+#[cfg(test)]
+mod tests;
