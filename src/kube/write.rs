@@ -7,7 +7,7 @@ use kube::{
     api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions},
 };
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::sync::Semaphore;
 
 use crate::aws::fence::{Fence, Refusal};
@@ -115,7 +115,7 @@ impl Writer {
         self.fenced(what, K::Scope::api(&self.client, None).get_opt(name)).await
     }
 
-    /// Writes the whole status of an object, if it is still the same object: top-level fields that are not in `status`
+    /// Writes the whole status of an object, if it is still the same object: fields of `before` that are not in `status`
     /// any more are removed.
     pub async fn status<K>(
         &self,
@@ -159,9 +159,7 @@ impl Writer {
     {
         let what = describe(object, "status");
         let mut fields = fields_of(status);
-        for (key, _) in fields_of(before) {
-            fields.entry(key).or_insert(Value::Null);
-        }
+        retire(&fields_of(before), &mut fields);
         let patch = json!({"metadata": metadata, "status": fields});
         let api = K::Scope::api(&self.client, object.namespace().as_deref());
         self.attempt(&K::kind(&()), what, async {
@@ -300,10 +298,21 @@ fn describe<K: Resource<DynamicType = ()>>(object: &K, part: &str) -> String {
     format!("the {part} of {} {namespace}{}", K::kind(&()), object.name_any())
 }
 
-fn fields_of(value: &impl Serialize) -> serde_json::Map<String, Value> {
+fn fields_of(value: &impl Serialize) -> Map<String, Value> {
     match serde_json::to_value(value) {
         Ok(Value::Object(fields)) => fields,
-        _ => serde_json::Map::new(),
+        _ => Map::new(),
+    }
+}
+
+/// Takes out of a merge patch, by null, what was there before and is no more, in objects within objects too.
+fn retire(before: &Map<String, Value>, after: &mut Map<String, Value>) {
+    for (key, old) in before {
+        match (old, after.get_mut(key)) {
+            (Value::Object(old), Some(Value::Object(new))) => retire(old, new),
+            (_, Some(_)) => {}
+            (_, None) => drop(after.insert(key.clone(), Value::Null)),
+        }
     }
 }
 
@@ -326,5 +335,21 @@ impl<K: Resource<DynamicType = (), Scope = kube::core::ClusterResourceScope>> Sc
 {
     fn api(client: &Client, _namespace: Option<&str>) -> Api<K> {
         Api::all(client.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_more_is_taken_out_at_every_depth() {
+        let mut after = json!({"kept": 1, "deep": {"kept": 2}, "list": [{"a": 1}], "new": {"b": 1}});
+        let before = json!({"kept": 0, "gone": {"x": 1}, "deep": {"kept": 1, "gone": [1]}, "list": [{"a": 1, "b": 2}]});
+        retire(before.as_object().unwrap(), after.as_object_mut().unwrap());
+        assert_eq!(
+            after,
+            json!({"kept": 1, "gone": null, "deep": {"kept": 2, "gone": null}, "list": [{"a": 1}], "new": {"b": 1}})
+        );
     }
 }

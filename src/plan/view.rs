@@ -65,6 +65,11 @@ impl SideView {
             && self.refused.is_none()
     }
 
+    /// Whether removals are held by a budget.
+    pub fn waits_for_a_person(&self) -> bool {
+        self.held.iter().any(|(_, reason)| *reason == Reason::RemovalsHeld)
+    }
+
     /// All changes, held or not.
     pub fn changes(&self) -> impl Iterator<Item = (&Change, Option<Reason>)> {
         let allowed = self.allowed.iter().map(|change| (change, None));

@@ -25,5 +25,6 @@ mod figures;
 mod lifecycle;
 mod names;
 mod oddities;
+mod removal;
 mod switches;
 mod undeclared;

@@ -36,6 +36,9 @@ use crate::{
 /// The most objects a cell; the rest are counts.
 const MOST: usize = 200;
 
+/// How long after the first reading a second one confirms it, in seconds: two in one moment are one.
+const CONFIRMED_AFTER: i64 = 60;
+
 /// Makes, updates and deletes the records of a cell. Only a whole reading shows that something is gone.
 pub(super) async fn keep(
     context: &Arc<Context>,
@@ -203,7 +206,8 @@ fn status(
     // The first complete reading shows it, the second confirms it: those are the times of two readings, not of now.
     let seen = before.first_seen.clone().filter(|_| !sightings.moved);
     let confirmed = before.confirmed_at.clone().filter(|_| !sightings.moved);
-    let confirmed = confirmed.or_else(|| (sightings.full && seen.is_some()).then_some(Time(now)));
+    let confirms = |seen: &Time| sightings.full && now.as_second() - seen.0.as_second() >= CONFIRMED_AFTER;
+    let confirmed = confirmed.or_else(|| seen.as_ref().is_some_and(confirms).then_some(Time(now)));
     let verdict = &undeclared.verdict;
     let mut status = UndeclaredShareStatus {
         observed_generation: existing.and_then(|record| record.metadata.generation),

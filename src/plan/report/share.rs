@@ -166,6 +166,13 @@ fn verdict(
         let message = "a share that exists is being taken over, and nothing but the mark is written while it differs; see status.plan";
         return Verdict::moving(Reason::Adopting, message);
     }
+    if let Some(held) = report.plan.held.as_ref().filter(|_| views().any(SideView::waits_for_a_person)) {
+        let message = format!(
+            "{}; all of them are held: look at AccountRegion {}, and approve {} there, or restore what was taken away",
+            held.because, report.account_region, held.digest
+        );
+        return Verdict::stuck(Reason::RemovalsHeld, message);
+    }
     let of_entries = verdict_of_entries(report.desired, principals, resources);
     if let Some(verdict) = of_entries.clone().filter(|verdict| verdict.reason != Reason::Converging) {
         return verdict;
