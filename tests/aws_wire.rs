@@ -20,7 +20,8 @@ use aws_smithy_runtime_api::client::{
 };
 use sharekeeper::{
     aws::{
-        calls::{Called, Observer, Unobserved},
+        audit::Subject,
+        calls::{Called, Leave, Observer, Unobserved},
         clock::Clock,
         errors::{AwsError, Disposition},
         fence::{self, Fence, Refusal},
@@ -111,7 +112,8 @@ async fn create(clients: &CellClients, pass: &Arc<dyn Fence>) -> Result<(), AwsE
         .name("made")
         .allow_external_principals(false)
         .client_token("sharekeeper-token");
-    clients.calls.write("CreateResourceShare", pass, request.send()).await.map(|_| ())
+    let leave = Leave { fence: Arc::clone(pass), subject: Subject::default() };
+    clients.calls.write("CreateResourceShare", &leave, request.send()).await.map(|_| ())
 }
 
 #[tokio::test(start_paused = true)]

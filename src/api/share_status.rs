@@ -298,8 +298,8 @@ pub struct Drift {
     pub have: Option<String>,
     /// When it was first seen.
     pub since: Time,
-    /// What is done about it: `Corrected`, `Reported` (a mode forbids it) or `Held` (a budget or a person's
-    /// word is waited for).
+    /// What is done about it: `Corrected`, `Reported` (a mode forbids it) `Held` (a budget or a person's
+    /// word is waited for) or `Contended` (somebody changes it back again and again).
     #[serde(default)]
     pub action: DriftAction,
 }
@@ -311,6 +311,8 @@ pub enum DriftAction {
     Corrected,
     /// It waits for a budget or a person.
     Held,
+    /// Somebody changes it back again and again; it is put right once in ten minutes.
+    Contended,
     /// It is shown only.
     #[default]
     #[serde(other)]

@@ -17,11 +17,14 @@
 #[path = "../world/mod.rs"]
 mod world;
 
+mod adoption;
 mod cells;
 mod crash;
 mod deletion;
 mod drift;
+mod fights;
 mod figures;
+mod halt;
 mod lifecycle;
 mod names;
 mod oddities;

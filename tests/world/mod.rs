@@ -15,6 +15,7 @@
 )]
 #![allow(dead_code, unreachable_pub, unused_imports, reason = "each test binary uses a part of it")]
 
+mod audited;
 mod guard;
 mod told;
 
@@ -42,6 +43,7 @@ use simulator::{
 };
 
 pub use self::{
+    audited::Audited,
     guard::{Guard, Pair},
     told::Told,
 };
@@ -56,6 +58,7 @@ pub struct World {
     pub client: Client,
     pub guard: Arc<Guard>,
     pub told: Arc<Told>,
+    pub audit: Arc<Audited>,
     rates: CellRates,
     controller: Option<tokio::task::JoinHandle<()>>,
 }
@@ -71,7 +74,16 @@ impl World {
         let kube = Shared::new(cluster, simulator::kube::tokio_clock(now));
         let client = kube.client("person");
         let guard = Guard::on(&aws);
-        Self { aws, kube, client, guard, told: Arc::default(), rates: CellRates::default(), controller: None }
+        Self {
+            aws,
+            kube,
+            client,
+            guard,
+            told: Arc::default(),
+            audit: Arc::default(),
+            rates: CellRates::default(),
+            controller: None,
+        }
     }
 
     /// With the installation, organization, set, policy and namespace that most tests need.
@@ -91,7 +103,7 @@ impl World {
             base: self.aws_config(),
             clock: clock.clone(),
             fence: fence::open(),
-            observer: Arc::new(sharekeeper::aws::calls::Unobserved),
+            observer: Arc::clone(&self.audit) as Arc<dyn sharekeeper::aws::calls::Observer>,
             rates: self.rates,
             session_name: session::session_name("test", "pod-0"),
         };
@@ -477,6 +489,8 @@ impl Drop for World {
                 Vec::<String>::new(),
                 "nothing came into force that should not"
             );
+            let disagreements = self.audit.disagreements(self.aws.world().journal());
+            assert_eq!(disagreements, Vec::<String>::new(), "the audit tells of every write");
         }
     }
 }

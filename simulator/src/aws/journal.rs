@@ -59,6 +59,8 @@ pub struct Entry {
     pub code: Option<String>,
     /// A write that was carried out: not refused, not a replay of an earlier answer.
     pub effect: bool,
+    /// The id in the answer's `x-amzn-requestid`, as CloudTrail has it.
+    pub request_id: String,
 }
 
 /// Every call since the start or the last `clear`.

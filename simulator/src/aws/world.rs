@@ -219,7 +219,7 @@ impl World {
             Ok(caller) => self.exchange(caller, &call),
             Err(denied) => Outcome::refused(refuse_key(&call, *denied)),
         };
-        self.record(&call, caller.ok().as_ref(), &outcome);
+        self.record(&call, caller.ok().as_ref(), &outcome, &id);
         let response = wire::write(&call.service, &call.operation, &id, &outcome.answer);
         Delivery { response, slow: outcome.slow, fate: outcome.fate }
     }
@@ -299,7 +299,7 @@ impl World {
         }
     }
 
-    fn record(&mut self, call: &Call, caller: Option<&Caller>, outcome: &Outcome) {
+    fn record(&mut self, call: &Call, caller: Option<&Caller>, outcome: &Outcome, request_id: &str) {
         let lost = match outcome.fate {
             Fate::Delivered => None,
             Fate::Disconnected => Some("Disconnect"),
@@ -322,6 +322,7 @@ impl World {
             status: outcome.answer.as_ref().err().map_or(200, |refusal| refusal.status),
             code: lost.map(ToOwned::to_owned).or(code),
             effect: outcome.effect,
+            request_id: request_id.to_owned(),
         };
         self.journal.record(entry);
     }

@@ -281,6 +281,7 @@ fn tell(context: &Arc<Context>, share: &Share, before: &ShareStatus, after: &Sha
         let reason = match line.action {
             DriftAction::Corrected => Reason::DriftCorrected,
             DriftAction::Held => Reason::DriftHeld,
+            DriftAction::Contended => Reason::Contended,
             DriftAction::Reported => Reason::DriftReported,
         };
         context.telemetry.event(about(), Weight::Warning, reason, note);

@@ -120,6 +120,11 @@ pub(super) fn write_aspects(
         (Some(line), _) if line.action == DriftAction::Held => {
             (Status::True, Reason::DriftHeld, summary(&open))
         }
+        (Some(line), _) if line.action == DriftAction::Contended => (
+            Status::True,
+            Reason::Contended,
+            format!("{}: somebody changes it back again and again", summary(&open)),
+        ),
         (Some(_), _) => (Status::True, Reason::DriftReported, summary(&open)),
         (None, Some(_)) => {
             (Status::False, Reason::DriftCorrected, summary(&drift.iter().collect::<Vec<_>>()))

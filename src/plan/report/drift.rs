@@ -47,6 +47,7 @@ fn action(held: Option<Reason>, failed: bool) -> share_status::DriftAction {
         None if failed => share_status::DriftAction::Reported,
         None => share_status::DriftAction::Corrected,
         Some(Reason::RemovalsHeld | Reason::DriftHeld) => share_status::DriftAction::Held,
+        Some(Reason::Contended) => share_status::DriftAction::Contended,
         Some(_) => share_status::DriftAction::Reported,
     }
 }
