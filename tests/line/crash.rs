@@ -8,7 +8,7 @@ use std::sync::{
 use serde_json::{Value, json};
 use simulator::kube::Act;
 
-use crate::world::{DATA, LIST, PARTNER, SUBNET_1, TGW, WEB, World, outside, share};
+use crate::world::{DATA, LIST, PARTNER, SUBNET_1, TGW, WEB, World, outside, set, share};
 
 /// The first state of the world: three Shares, one with an outside.
 fn first() -> Vec<Value> {
@@ -136,6 +136,102 @@ async fn killed_before_or_after_any_write_to_the_cluster_it_comes_to_the_same_en
         });
         let killed = live(&mut world, |_| frozen.load(Ordering::SeqCst)).await;
         ends_well(&world, &format!("cluster point {points}")).await;
+        if !killed {
+            break;
+        }
+        points += 1;
+    }
+    assert!(points >= 40, "{points} points");
+}
+
+/// Something to be removed, something to be adopted, something to be deleted and something that stays.
+async fn removals(world: &mut World, killed: &impl Fn(&World) -> bool) -> bool {
+    let much = json!({"maxRemovals": 100, "maxPercent": 100});
+    world.apply(set(json!({"undeclared": {"action": "Delete", "gracePeriod": "10m"}, "budget": much}))).await;
+    world.apply(json!({"apiVersion": "sharekeeper.dev/v1alpha1", "kind": "Installation", "metadata": {"name": "sharekeeper"}, "spec": {"id": "test", "budget": much}})).await;
+    let made = |name: &str, resource: &str| {
+        let params = json!({"name": name, "principals": [DATA], "resourceArns": [resource], "allowExternalPrincipals": false});
+        let answer = world.by_hand("CreateResourceShare", params);
+        answer["resourceShare"]["resourceShareArn"].as_str().unwrap().to_owned()
+    };
+    made("stray", SUBNET_1);
+    let legacy = made("legacy", LIST);
+    world.apply(share("hub", json!({"targets": [{"account": DATA}]}))).await;
+    world
+        .apply(share("nets", json!({"resources": [{"arn": SUBNET_1}], "targets": [{"account": WEB}]})))
+        .await;
+    world.start();
+    let mut was_killed = watch(world, 120, killed).await;
+    let record =
+        world.all_stored("undeclaredshares").into_iter().find(|r| r["status"]["id"] == legacy.as_str());
+    let record = record.unwrap();
+    world
+        .apply(json!({"apiVersion": "sharekeeper.dev/v1alpha1", "kind": "UndeclaredShare", "metadata": {"name": record["metadata"]["name"]},
+            "spec": {"decision": "Adopt", "evidence": record["status"]["evidence"], "for": {"namespace": "network-team", "name": "list"}}}))
+        .await;
+    world.apply(share("list", json!({"name": "legacy", "resources": [{"arn": LIST}], "targets": [{"account": DATA}], "adopt": {"arn": legacy}}))).await;
+    world.delete_share("nets").await;
+    was_killed |= watch(world, 2200, killed).await;
+    was_killed
+}
+
+fn removals_end_well(world: &World, what: &str) {
+    let wanted: std::collections::BTreeSet<_> =
+        [(TGW, DATA), (LIST, DATA)].map(|(r, p)| (r.to_owned(), p.to_owned())).into();
+    assert_eq!(world.guard.in_force(), wanted, "{what}\n{}", world.everything());
+    let mut writes = world.aws_writes();
+    writes.sort();
+    // The stray, the partner's and that of the deleted Share; the mark of the adopted one.
+    let deletions = ["DeleteResourceShare"; 3].to_vec();
+    let expected: Vec<&str> =
+        ["CreateResourceShare"; 2].into_iter().chain(deletions).chain(["TagResource"]).collect();
+    assert_eq!(writes, expected, "{what}");
+    let window = &world.stored("accountsets", "", "network").unwrap()["status"]["removals"]["removed"];
+    assert!(window.as_i64().unwrap() >= 2, "{what}: {window} removals are counted");
+}
+
+#[tokio::test(start_paused = true)]
+async fn killed_at_any_write_to_aws_it_removes_what_is_to_go_and_nothing_else() {
+    let mut points = 0;
+    loop {
+        let mut world = World::with_basics(302).await;
+        world.guard.freeze_at(points);
+        let killed = removals(&mut world, &|world: &World| {
+            world.guard.is_frozen() && {
+                world.guard.freeze_at(usize::MAX);
+                true
+            }
+        })
+        .await;
+        removals_end_well(&world, &format!("AWS point {points}"));
+        if !killed {
+            break;
+        }
+        points += 1;
+    }
+    assert!(points >= 12, "{points} points");
+}
+
+#[tokio::test(start_paused = true)]
+async fn killed_at_any_write_to_the_cluster_it_removes_what_is_to_go_and_nothing_else() {
+    let mut points = 0;
+    loop {
+        let mut world = World::with_basics(303).await;
+        let frozen = Arc::new(AtomicBool::new(false));
+        let seen = AtomicUsize::new(0);
+        let hook = Arc::clone(&frozen);
+        world.kube.with(|cluster| {
+            cluster.set_hook(Some(Box::new(move |point| {
+                let mine = point.entry.user == "controller" && point.entry.writes();
+                if mine && seen.fetch_add(1, Ordering::SeqCst) == points {
+                    hook.store(true, Ordering::SeqCst);
+                    return Act::Freeze;
+                }
+                Act::Proceed
+            })));
+        });
+        let killed = removals(&mut world, &|_: &World| frozen.load(Ordering::SeqCst)).await;
+        removals_end_well(&world, &format!("cluster point {points}"));
         if !killed {
             break;
         }

@@ -28,6 +28,7 @@ mod halt;
 mod lifecycle;
 mod names;
 mod oddities;
+mod released;
 mod removal;
 mod switches;
 mod undeclared;
