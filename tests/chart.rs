@@ -53,7 +53,7 @@ const CONTROLLER_MAY: &[&str] = &[
     "cluster events.k8s.io/events: create",
     "cluster sharekeeper.dev/accountregions: create delete list patch watch",
     "cluster sharekeeper.dev/accountregions/status: patch",
-    "cluster sharekeeper.dev/accountsets: list patch watch",
+    "cluster sharekeeper.dev/accountsets: get list patch watch",
     "cluster sharekeeper.dev/accountsets/status: patch",
     "cluster sharekeeper.dev/installations: list watch",
     "cluster sharekeeper.dev/installations/status: patch",

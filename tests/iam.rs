@@ -264,6 +264,19 @@ fn only_what_bears_our_mark_is_changed() {
 }
 
 #[test]
+fn what_nobody_declared_is_removed_only_where_it_is_asked_for_and_never_anothers() {
+    for (options, undeclared) in [(&[][..], false), (&["--remove-undeclared"][..], true)] {
+        let remover = policy(Role::Remover, options);
+        for action in ["ram:DeleteResourceShare", "ram:DisassociateResourceShare"] {
+            let on = |request: Request| allows(&remover, action, &request);
+            assert!(on(Request::on(SHARE).marked(INSTALLATION)));
+            assert_eq!(on(Request::on(SHARE)), undeclared, "{action} {options:?}");
+            assert!(!on(Request::on(SHARE).marked("prod-2")), "{action} {options:?}");
+        }
+    }
+}
+
+#[test]
 fn the_flag_is_never_set_and_an_open_share_never_filled() {
     let writer = policy(Role::Writer, &[]);
     let ours = || Request::on(SHARE).marked(INSTALLATION);

@@ -219,7 +219,7 @@ impl Telemetry for Told {
         if let Some(at) = figures.observed_at {
             let undeclared =
                 Undeclared { external: figures.undeclared_external, inside: figures.undeclared_inside };
-            self.metrics.cell_observed(cell, age(at, figures.now), undeclared);
+            self.metrics.cell_observed(cell, age(at, figures.now), undeclared, figures.held);
         }
     }
 

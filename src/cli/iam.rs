@@ -42,6 +42,10 @@ pub struct IamArgs {
     /// Let the writer share outside the organization: needed where Shares say `allowExternal`.
     #[arg(long)]
     pub allow_external: bool,
+    /// Let the remover take down what bears no mark: needed for `undeclared.action` Revoke or Delete and for `decision:
+    /// Remove`. What another installation marked stays out of its reach.
+    #[arg(long)]
+    pub remove_undeclared: bool,
     /// Let the organization's role turn on RAM's sharing: needed for `ramSharing: Enable`, in the management account.
     #[arg(long)]
     pub enable_sharing: bool,
@@ -165,7 +169,10 @@ pub fn document(role: Role, args: &IamArgs) -> Result<Value, Missing> {
             let installation = need(&args.installation, "--installation")?;
             policies::writer(partition, &installation, args.allow_external)
         }
-        Role::Remover => policies::remover(partition, &need(&args.installation, "--installation")?),
+        Role::Remover => {
+            let installation = need(&args.installation, "--installation")?;
+            policies::remover(partition, &installation, args.remove_undeclared)
+        }
         Role::Trust => {
             let controller = need(&args.controller_role, "--controller-role")?;
             let organization = need(&args.organization, "--organization")?;

@@ -45,6 +45,8 @@ pub struct CellFigures {
     pub undeclared_inside: usize,
     /// Undeclared containers that let somebody outside in.
     pub undeclared_external: usize,
+    /// Removals that wait for a person.
+    pub held: usize,
     /// When it was last read whole.
     pub observed_at: Option<Timestamp>,
     /// The moment of the pass.

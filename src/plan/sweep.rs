@@ -168,7 +168,7 @@ fn removal(undeclared: &Undeclared, record: Option<&Record>, sweep: &Sweep<'_>, 
     }
     let by = if decided { "somebody decided so" } else { "the AccountSet's `undeclared.action` says so" };
     let message = format!("it is removed, since {by}; first seen {first_seen}, confirmed {confirmed}");
-    Verdict { allowed, recorded: true, due: Some(due), ..Verdict::shown(Phase::Removing, message) }
+    Verdict { due: Some(due), allowed, recorded: true, ..Verdict::shown(Phase::Removing, message) }
 }
 
 fn nothing_left(container: &Container) -> String {
@@ -221,14 +221,14 @@ fn released(undeclared: &Undeclared, record: Option<&Record>, sweep: &Sweep<'_>)
     let Some(first) = allowed.first() else {
         let message =
             due.map_or(stays.message.clone(), |due| format!("{}; the next ends on {due}", stays.message));
-        return Verdict { due, message, ..stays };
+        return Verdict { message, due, ..stays };
     };
     let why = match first.cause {
         Cause::Expired => "its `until` has passed".to_owned(),
         _ => refused.values().next().map(|refusal| refusal.message.clone()).unwrap_or_default(),
     };
     let message = format!("its Share was let go; {} principals are taken out: {why}", allowed.len());
-    Verdict { allowed, due, ..Verdict::shown(Phase::Removing, message) }
+    Verdict { due, allowed, ..Verdict::shown(Phase::Removing, message) }
 }
 
 fn next_end(ends: &BTreeMap<String, Timestamp>, now: Timestamp) -> Option<Timestamp> {

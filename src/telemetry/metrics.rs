@@ -67,6 +67,8 @@ struct CellState {
     since: Instant,
     observed: Observed,
     undeclared: Undeclared,
+    /// Removals that wait for a person.
+    held: usize,
 }
 
 /// How many shares nobody declared.
@@ -196,11 +198,11 @@ impl Metrics {
     }
 
     /// The cell was observed as a whole so long ago.
-    pub fn cell_observed(&self, cell: &Cell, ago: Duration, undeclared: Undeclared) {
+    pub fn cell_observed(&self, cell: &Cell, ago: Duration, undeclared: Undeclared, held: usize) {
         self.world(|world| {
             let now = Instant::now();
             let since = now.checked_sub(ago).unwrap_or(now);
-            let state = CellState { since, observed: Observed::Complete, undeclared };
+            let state = CellState { since, observed: Observed::Complete, undeclared, held };
             world.cells.insert(cell.clone(), state);
         });
     }
@@ -270,6 +272,7 @@ impl World {
             since: Instant::now(),
             observed: Observed::NotYet,
             undeclared: Undeclared::default(),
+            held: 0,
         })
     }
 }
@@ -575,12 +578,12 @@ mod tests {
         };
         let pass = async |seconds| tokio::time::advance(Duration::from_secs(seconds)).await;
         metrics.cell_governed(&cell(1));
-        metrics.cell_observed(&cell(2), Duration::ZERO, Undeclared { external: 1, inside: 4 });
+        metrics.cell_observed(&cell(2), Duration::ZERO, Undeclared { external: 1, inside: 4 }, 3);
         pass(60).await;
         metrics.cell_unknown(&cell(2));
         metrics.cell_governed(&cell(1));
         assert_eq!((age(1), age(2)), (Some(60.0), Some(60.0)), "neither a failure nor a reminder renews it");
-        metrics.cell_observed(&cell(1), Duration::ZERO, Undeclared { external: 2, inside: 0 });
+        metrics.cell_observed(&cell(1), Duration::ZERO, Undeclared { external: 2, inside: 0 }, 2);
         pass(5).await;
         assert_eq!((age(1), age(2)), (Some(5.0), Some(65.0)));
         let gauge = |name: &str, labels: &[(&str, &str)]| value(&metrics, name, labels);
@@ -589,6 +592,7 @@ mod tests {
         assert_eq!(gauge("sharekeeper_account_regions", &[("observed", "Unknown")]), Some(1.0));
         assert_eq!(gauge("sharekeeper_undeclared_shares", &[("side", "external")]), Some(3.0));
         assert_eq!(gauge("sharekeeper_undeclared_shares", &[("side", "inside")]), Some(4.0));
+        assert_eq!(gauge("sharekeeper_removals_held", &[]), Some(5.0));
         metrics.forget_cell(&cell(2));
         assert_eq!((age(2), gauge("sharekeeper_observation_age_max_seconds", &[])), (None, Some(5.0)));
     }

@@ -139,15 +139,21 @@ fn insert(condition: &mut Value, operator: &str, keys: Value) {
     }
 }
 
-/// Only from what bears the mark.
-pub(super) fn remover(partition: &str, installation: &str) -> Vec<Value> {
-    vec![json!({
-        "Sid": "RemoveFromOurShares",
-        "Effect": "Allow",
-        "Action": actions(AllowedBy::Remover),
-        "Resource": shares(partition),
-        "Condition": {"StringEquals": {installation_tag("ResourceTag"): installation}},
-    })]
+/// Only from what bears the mark; with `undeclared` also from what bears none.
+pub(super) fn remover(partition: &str, installation: &str, undeclared: bool) -> Vec<Value> {
+    let ours = installation_tag("ResourceTag");
+    let statement = |sid: &str, condition: Value| {
+        json!({
+            "Sid": sid,
+            "Effect": "Allow",
+            "Action": actions(AllowedBy::Remover),
+            "Resource": shares(partition),
+            "Condition": condition,
+        })
+    };
+    let marked = statement("RemoveFromOurShares", json!({"StringEquals": {&ours: installation}}));
+    let unmarked = statement("RemoveFromUnmarkedShares", json!({"Null": {&ours: "true"}}));
+    std::iter::once(marked).chain(undeclared.then_some(unmarked)).collect()
 }
 
 /// Who may come in: the controller's role, from inside the organization, knowing the external id.

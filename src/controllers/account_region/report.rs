@@ -314,6 +314,7 @@ fn figures(memory: &CellMemory, pass: &Pass<'_>, statuses: &[ShareResult<'_>]) -
         drifting: count(conditions::DRIFTED),
         undeclared_external: external,
         undeclared_inside: pass.plan.undeclared.len() - external,
+        held: pass.plan.held.as_ref().map_or(0, |held| held.total),
         observed_at: memory.read_at.filter(|_| memory.unknown.is_none()),
         now: pass.gathered.now,
     }

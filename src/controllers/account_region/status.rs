@@ -41,7 +41,6 @@ pub(super) fn region_status<'s>(
         counts: if memory.unknown.is_some() { before.counts } else { Some(counts(pass, shares)) },
         held: held(pass, before.held.as_ref()),
         approved: approved(region, pass, before.approved.as_ref()),
-        ..before
     };
     write_observed(&mut status, memory, generation, now);
     write_held(&mut status, generation, now);
@@ -85,19 +84,14 @@ fn approved(region: &AccountRegion, pass: &Pass<'_>, before: Option<&Approved>) 
     let asked = region.annotations().get(APPROVE);
     let held = pass.plan.held.as_ref().filter(|held| Some(&held.digest) == asked);
     let open = |removal: &&String| pass.plan.approved.contains(*removal);
-    match held.filter(|held| before.is_none_or(|before| before.digest != held.digest)) {
-        Some(held) => {
-            let still = before.iter().flat_map(|before| &before.removals).filter(open);
-            let removals: BTreeSet<String> = still.chain(&held.removals).cloned().collect();
-            let removals = removals.into_iter().take(1000).collect();
-            Some(Approved { digest: held.digest.clone(), at: Time(pass.gathered.now), removals })
-        }
-        None => {
-            let before = before?;
-            let removals = before.removals.iter().filter(open).cloned().collect();
-            Some(Approved { removals, ..before.clone() })
-        }
+    let still = before.iter().flat_map(|before| &before.removals).filter(open);
+    if let Some(held) = held.filter(|held| before.is_none_or(|before| before.digest != held.digest)) {
+        let removals: BTreeSet<String> = still.chain(&held.removals).cloned().collect();
+        let removals = removals.into_iter().take(1000).collect();
+        return Some(Approved { digest: held.digest.clone(), at: Time(pass.gathered.now), removals });
     }
+    let removals = still.cloned().collect();
+    before.map(|before| Approved { removals, ..before.clone() })
 }
 
 /// Whether an approval was taken up that the next pass is to act on.

@@ -114,12 +114,12 @@ fn not_ours(hands: Hands<'_>, chain: &Chain, step: &Step) -> Option<Failure> {
                 side: *side,
             };
             let ours = found.is_some_and(|container| bears(container, &mark, step));
-            (!ours).then(|| "does not carry the mark of this Share any more")
+            (!ours).then_some("does not carry the mark of this Share any more")
         }
         Owner::Nobody(_) => {
             let planned_on = chain.proof.as_ref().map(|proof| &proof.evidence);
             let same = found.is_some_and(|container| Some(&evidence(container)) == planned_on);
-            (!same).then(|| "does not grant any more what its removal was planned on")
+            (!same).then_some("does not grant any more what its removal was planned on")
         }
     };
     problem.map(|problem| Failure {

@@ -34,11 +34,10 @@ pub fn diff(
         (Claim::Absent { .. }, Presence::Wanted) => {
             difference.changes.push(ChangeKind::Create.because(pending));
         }
-        (Claim::Absent { .. }, Presence::IfThere | Presence::Gone) => {}
+        (Claim::Absent { .. }, Presence::IfThere | Presence::Gone) | (Claim::Unadopted, _) => {}
         (Claim::Unlisted { id }, _) => {
             difference.waits.push(format!("AWS does not list {id} yet, which was made a moment ago"));
         }
-        (Claim::Unadopted, _) => {}
         (Claim::Lost { id, to }, _) => {
             difference.waits.push(format!("{id} now belongs to {to} and is left alone"));
         }

@@ -52,6 +52,7 @@ impl Collector for Scrape {
         ages(&world, &mut to)?;
         cells(&world, &mut to)?;
         undeclared(&world, &mut to)?;
+        held(&world, &mut to)?;
         shares(&world, &mut to)
     }
 }
@@ -101,6 +102,12 @@ fn undeclared(world: &World, to: &mut DescriptorEncoder<'_>) -> Result<(), fmt::
     let each = [("external", external), ("inside", inside)];
     let each = each.map(|(side, found)| (SideLabels { side }, number(found)));
     gauge(to, "undeclared_shares", "Shares in AWS that nobody declared", None, each)
+}
+
+fn held(world: &World, to: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+    let removals = number(world.cells.values().map(|state| state.held).sum());
+    let help = "Removals that wait for a person, since they exceed a budget";
+    to.encode_descriptor("removals_held", help, None, MetricType::Gauge)?.encode_gauge(&removals)
 }
 
 fn shares(world: &World, to: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
