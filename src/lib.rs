@@ -17,7 +17,7 @@
 //!  3  kube/ aws/                       plumbing: client, lease, events | sessions, limits, errors, paging
 //!  2  plan/ org/                       decisions | the organization tree (both pure)
 //!  1  api/                             custom resources: data, schema, CEL rules (pure)
-//!  0  model/                           words: AccountId, Region, Arn, Principal, Mark, Cell (pure)
+//!  0  model/ mutant.rs                 words: AccountId, Region, Arn, Principal, Mark, Cell (pure) | seeded bugs, for tests
 //! ```
 
 pub mod api;
@@ -28,6 +28,7 @@ pub mod controllers;
 pub mod kube;
 pub mod mechanism;
 pub mod model;
+pub mod mutant;
 pub mod org;
 pub mod plan;
 pub mod telemetry;

@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, future::Future};
 
 use super::errors::AwsError;
+use crate::mutant::{self, Mutant};
 
 /// One page.
 #[derive(Clone, Debug)]
@@ -29,7 +30,12 @@ where
     let mut token = None;
     for _ in 0..MOST_PAGES {
         let page = page(token.take()).await?;
+        let is_cut =
+            mutant::is(Mutant::FirstPageOnly) || mutant::is(Mutant::EmptyPageIsEnd) && page.items.is_empty();
         items.extend(page.items);
+        if is_cut {
+            return Ok(items);
+        }
         let Some(next) = page.next.filter(|next| !next.is_empty()) else { return Ok(items) };
         if !seen.insert(next.clone()) {
             return Err(AwsError::endless(operation, "AWS gave the same page token twice"));

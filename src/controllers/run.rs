@@ -33,6 +33,7 @@ use crate::{
         write::{WriteError, Writer},
     },
     model::ShareKey,
+    mutant::{self, Mutant},
 };
 use tokio::sync::watch;
 
@@ -192,7 +193,7 @@ where
     let gated = move |object: Arc<Guarded<K>>, context: Arc<Context>| {
         let reconcile = reconcile.clone();
         async move {
-            if !context.stores.synced().await {
+            if !mutant::is(Mutant::ActBeforeSync) && !context.stores.synced().await {
                 return Ok(Action::requeue(Duration::from_secs(1)));
             }
             if K::kind(&()) != Organization::kind(&()) {

@@ -9,6 +9,7 @@ use std::{collections::BTreeSet, time::Duration};
 use crate::{
     api::{Reason, budget::Budget, duration},
     model::{Digest, Timestamp},
+    mutant::{self, Mutant},
     plan::{
         chain::Owner,
         change::{Change, ChangeKind, Effect},
@@ -68,7 +69,7 @@ impl Limit {
         more: u32,
         now: Timestamp,
     ) -> Result<Used, String> {
-        let current = used.filter(|used| self.lasts(used.since, now));
+        let current = used.filter(|used| self.lasts(used.since, now) && !mutant::is(Mutant::BudgetPerPass));
         let used = current.unwrap_or(Used { since: now, removed: 0, existing });
         let (most, of) = self.most(used.existing);
         if used.removed.saturating_add(more) <= most {

@@ -219,6 +219,8 @@ pub struct LedgerEntry {
     pub tag_keys: BTreeSet<String>,
     /// It is being taken over, and differed from what the Share declares when it was last looked at.
     pub adopting: bool,
+    /// AWS has been seen deleting it, or to have deleted it: its tombstone need not be listed for ever.
+    pub deleted: bool,
 }
 
 /// Why a change is to be made. Budgets, modes and switches read this and the change's effect, nothing else.

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     model::{Arn, Principal, ResourceType, Timestamp},
+    mutant::{self, Mutant},
     plan::{
         observed::{AssociationState, AttachedPermission, Container, ContainerState, Listing, Row},
         step::{Action, Members},
@@ -125,6 +126,9 @@ impl Expectations {
     }
 
     fn put(&mut self, container: Arn, expected: Expected, value: Value, since: Timestamp) {
+        if mutant::is(Mutant::NoExpectations) {
+            return;
+        }
         if matches!(value, Value::Deleted) {
             self.entries.retain(|(id, _), _| *id != container);
         }

@@ -2,6 +2,7 @@
 
 use crate::{
     api::{AccountSet, Installation, Reason, account_set},
+    mutant::{self, Mutant},
     plan::{
         change::{Change, Effect},
         desired::{Cause, Switches},
@@ -68,9 +69,11 @@ impl Gate {
     /// Why a change of a Share with these switches is held back; none where it may be done. The strictest reason wins.
     pub fn holds(&self, switches: Switches, change: &Change) -> Option<Reason> {
         // What a tenant sets holds nothing open: an ended `until` and a policy's narrowing pass, and the mark before them.
-        let beyond_tenant = change.effect != Effect::Widen && change.cause.is_beyond_tenant();
+        let beyond_tenant = change.effect != Effect::Widen
+            && change.cause.is_beyond_tenant()
+            && !mutant::is(Mutant::SwitchHoldsEnds);
         let rules = [
-            (self.halted.is_some(), Reason::Halted),
+            (self.halted.is_some() && !mutant::is(Mutant::ForgetHalt), Reason::Halted),
             (self.suspended, Reason::Suspended),
             (self.mode == Mode::Report, Reason::ReportOnly),
             (self.mode == Mode::AddOnly && change.effect == Effect::Narrow, Reason::AddOnly),

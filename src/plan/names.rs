@@ -6,6 +6,7 @@
 use crate::{
     api::{Pin, PinKind, Reason},
     model::{AccountId, Principal, Timestamp},
+    mutant::{self, Mutant},
     org::{NameProblem, Tree},
     plan::desired::Refusal,
 };
@@ -113,7 +114,7 @@ fn pinned(
         pins.iter().find(|pin| pin.kind == kind && pin.declared_as == declared).map(|pin| pin.id.clone());
     match (pin, now) {
         (None, Ok(id)) => Meaning::Id(id),
-        (Some(pin), Ok(id)) if pin == id => Meaning::Id(id),
+        (Some(pin), Ok(id)) if pin == id || mutant::is(Mutant::FollowNames) => Meaning::Id(id),
         (Some(pin), Ok(id)) => Meaning::Held(pin.clone(), moved(what, declared, &pin, &id)),
         (Some(pin), Err(NameProblem::Ambiguous(ids))) if ids.contains(&pin) => Meaning::Id(pin),
         (Some(pin), Err(_)) if exists(&pin) => Meaning::Id(pin),

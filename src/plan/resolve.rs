@@ -9,7 +9,11 @@ mod targets;
 use std::collections::BTreeMap;
 
 use crate::{
-    api::{Reason, Share, SharingPolicy, share::DeletionPolicy, share::Enforcement},
+    api::{
+        Reason, Share, SharingPolicy,
+        share::{DeletionPolicy, Enforcement},
+        share_status::ContainerState,
+    },
     model::{Arn, Cell, ResourceType, ShareKey, Side, Timestamp},
     plan::{
         desired::{
@@ -155,6 +159,7 @@ fn ledger(share: &Share) -> BTreeMap<Side, LedgerEntry> {
                     create_sent_at: entry.create_sent_at.as_ref().map(|at| at.0),
                     tag_keys,
                     adopting: entry.adopting,
+                    deleted: matches!(entry.state, ContainerState::Deleting | ContainerState::Gone),
                 },
             )
         })

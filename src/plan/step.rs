@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     model::{Mark, Principal, Side},
+    mutant::{self, Mutant},
     plan::{
         change::{Change, ChangeKind, Effect, PermissionChange},
         desired::{Cause, DesiredContainer},
@@ -148,6 +149,7 @@ fn removed(kind: &ChangeKind) -> Option<Member<'_>> {
 fn added(kind: &ChangeKind) -> Option<Member<'_>> {
     match kind {
         ChangeKind::AddPrincipal(p) => Some(Member::Principal(p)),
+        ChangeKind::RemovePrincipal(p) if mutant::is(Mutant::ReAddRevoked) => Some(Member::Principal(p)),
         ChangeKind::AddResource(r) => Some(Member::Resource(r)),
         _ => None,
     }

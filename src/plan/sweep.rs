@@ -9,6 +9,7 @@ use crate::{
         undeclared_share::{Decision, Phase, Why},
     },
     model::{Principal, Timestamp},
+    mutant::{self, Mutant},
     plan::{
         change::{Change, ChangeKind},
         desired::{Cause, Switches},
@@ -144,7 +145,7 @@ fn removal(undeclared: &Undeclared, record: Option<&Record>, sweep: &Sweep<'_>, 
     let waiting =
         |message: String, due| Verdict { due, recorded: true, ..Verdict::shown(Phase::Waiting, message) };
     let seen =
-        record.filter(|_| !sweep.moved).and_then(|record| Some((record.first_seen?, record.confirmed_at)));
+        record.filter(|_| !sweep.moved).and_then(|record| Some((record.first_seen?, confirmation(record))));
     let Some((first_seen, Some(confirmed))) = seen else {
         return waiting(
             "it is removed once a second complete reading has shown it and the grace period has passed"
@@ -152,7 +153,7 @@ fn removal(undeclared: &Undeclared, record: Option<&Record>, sweep: &Sweep<'_>, 
             None,
         );
     };
-    let grace = if decided { Duration::ZERO } else { sweep.grace };
+    let grace = if decided || mutant::is(Mutant::FirstSighting) { Duration::ZERO } else { sweep.grace };
     let due = confirmed.checked_add(grace).unwrap_or(Timestamp::MAX);
     if due > sweep.now {
         let message = format!("it is removed on {due}, unless a Share adopts it or somebody decides `Keep`");
@@ -169,6 +170,11 @@ fn removal(undeclared: &Undeclared, record: Option<&Record>, sweep: &Sweep<'_>, 
     let by = if decided { "somebody decided so" } else { "the AccountSet's `undeclared.action` says so" };
     let message = format!("it is removed, since {by}; first seen {first_seen}, confirmed {confirmed}");
     Verdict { due: Some(due), allowed, recorded: true, ..Verdict::shown(Phase::Removing, message) }
+}
+
+/// When a second reading confirmed it.
+fn confirmation(record: &Record) -> Option<Timestamp> {
+    record.confirmed_at.or_else(|| record.first_seen.filter(|_| mutant::is(Mutant::FirstSighting)))
 }
 
 fn nothing_left(container: &Container) -> String {

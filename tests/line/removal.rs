@@ -311,6 +311,28 @@ async fn a_cell_that_comes_under_another_set_begins_grace_anew() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_aws_denies_is_said_and_asked_for_ever_more_rarely() {
+    use simulator::aws::weather::{Fault, Moment, Trouble};
+    let world = world(410, json!({"action": "Delete", "gracePeriod": "0s"}), much()).await;
+    world.weather(|weather| {
+        weather.faults.push(Fault::always("DeleteResourceShare", Moment::Before, Trouble::AccessDenied));
+    });
+    world.rest(4000).await;
+    let record = named(&world, "partner-prefixes").unwrap();
+    assert_eq!(condition(&record, "Stalled"), Some(("True".into(), "AccessDenied".into())), "{record:#}");
+    assert_eq!(record["status"]["phase"], "Held");
+    let calls = world.ram_calls();
+    let (asked, readings) = (
+        calls.iter().filter(|c| *c == "DeleteResourceShare").count(),
+        calls.iter().filter(|c| *c == "GetResourceShares").count(),
+    );
+    assert!((3..=10).contains(&asked) && readings <= 40, "{asked} deletions, {readings} readings");
+    world.weather(|weather| weather.faults.clear());
+    world.rest(700).await;
+    assert!(named(&world, "partner-prefixes").is_none());
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_report_would_do_is_what_enforce_does() {
     let mut plans = vec![];
     for action in ["Report", "Enforce"] {

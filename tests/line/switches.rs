@@ -33,7 +33,7 @@ async fn an_end_comes_on_time_and_no_switch_of_the_tenant_holds_it_open() {
             .find(|p| p["external"] == true)
             .cloned();
         assert_eq!(partner.unwrap()["state"], "Expired", "{switch}");
-        world.rest(700).await;
+        world.rest(5000).await;
         world.rests().await;
     }
 }

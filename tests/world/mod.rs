@@ -277,7 +277,12 @@ impl World {
 
     /// Everybody rests: no write to AWS or to the cluster for so long, whole readings included.
     pub async fn rests(&self) {
-        self.rest(60).await;
+        self.rest(700).await;
+        // A cell without Shares is read once an hour; a second reading confirms what nobody declared.
+        let unconfirmed = |record: &Value| record["status"]["confirmedAt"].is_null();
+        if self.all_stored("undeclaredshares").iter().any(unconfirmed) {
+            self.rest(3600).await;
+        }
         let writes = self.controller_writes();
         let aws = self.aws_writes();
         self.rest(3000).await;

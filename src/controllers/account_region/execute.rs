@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::{budgets, confirm, gather::Gathered, memory::CellMemory};
 use crate::{
     api::{
-        Share,
+        Reason, Share,
         share_status::{ContainerState, ShareContainer},
     },
     aws::{fence, session::CellClients},
@@ -27,7 +27,7 @@ use crate::{
         observed::{
             AssociationState, AttachedPermission, Container, ContainerState as State, Listing, Origin, Row,
         },
-        receipt::{Outcome, Receipt, Then},
+        receipt::{Failure, Outcome, Receipt, Then},
         resolve::key_of,
         step::{Action, Create, Step},
         view::Plan,
@@ -60,7 +60,7 @@ pub async fn execute(
     }
     let (swept, declared): (Vec<_>, Vec<_>) =
         due.into_iter().partition(|chain| matches!(chain.owner, Owner::Nobody(_)));
-    let (swept, unconfirmed, listing) = confirmed(context, gathered, clients, observed, swept).await;
+    let (swept, unconfirmed, listing) = confirmed(context, memory, gathered, clients, observed, swept).await;
     receipts.extend(unconfirmed);
     // Narrowing goes first, as the plan has it.
     let chains = declared.into_iter().chain(swept).collect();
@@ -82,6 +82,7 @@ pub struct Seen<'a> {
 /// listing with what that look saw in it.
 async fn confirmed<'c>(
     context: &Arc<Context>,
+    memory: &mut CellMemory,
     gathered: &Gathered,
     clients: &CellClients,
     observed: &Seen<'_>,
@@ -104,7 +105,15 @@ async fn confirmed<'c>(
         };
         match objection {
             None => passing.push(chain),
-            Some(why) => receipts.extend(not_sent(chain, &format!("it is not removed now: {why}"))),
+            // Each look is a whole reading: one that objects is not asked again at once.
+            Some(why) => {
+                let failure = Failure {
+                    reason: Reason::Conflict,
+                    message: format!("it is not removed now: {why}"),
+                    then: Then::PersonMustAct,
+                };
+                receipts.extend(put_off(memory, chain, &failure));
+            }
         }
     }
     if let Ok(confirmed) = looked {
@@ -136,8 +145,9 @@ async fn reserved<'c>(
             (passing, vec![])
         }
         Err(why) => {
-            let because = format!("its removals are not counted yet, so none is made: {why}");
-            (passing, asking.iter().flat_map(|chain| not_sent(chain, &because)).collect())
+            let message = format!("its removals are not counted yet, so none is made: {why}");
+            let failure = Failure { reason: Reason::RemovalsHeld, message, then: Then::Wait };
+            (passing, asking.iter().flat_map(|chain| put_off(memory, chain, &failure)).collect())
         }
     }
 }
@@ -195,6 +205,18 @@ fn intent(chain: &Chain) -> Option<Intent> {
 
 fn not_recorded(chain: &Chain) -> Vec<Receipt> {
     not_sent(chain, "it is sent once it is on record in the Share's status")
+}
+
+/// The receipts of a chain that is tried again later.
+fn put_off(memory: &mut CellMemory, chain: &Chain, failure: &Failure) -> Vec<Receipt> {
+    let of = |step: &Step| Receipt {
+        owner: chain.owner.clone(),
+        step: step.clone(),
+        outcome: Outcome::Failed(failure.clone()),
+    };
+    let receipts: Vec<Receipt> = chain.steps.iter().map(of).collect();
+    memory.setbacks.note(chain, &receipts, Instant::now());
+    receipts
 }
 
 fn not_sent(chain: &Chain, because: &str) -> Vec<Receipt> {

@@ -6,6 +6,7 @@ pub mod execute;
 pub mod gather;
 pub mod memory;
 pub mod observe;
+mod record_status;
 pub(crate) mod records;
 pub mod report;
 pub mod setbacks;

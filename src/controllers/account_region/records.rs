@@ -8,26 +8,30 @@ use std::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{Resource, ResourceExt, api::ObjectMeta};
 
-use super::report::{Pass, changed};
+use super::{
+    record_status::{Sightings, status, write_failure},
+    report::{Pass, changed},
+};
 use crate::{
     api::{
         Reason, Share, UndeclaredShare,
         account_set::UndeclaredObjects,
         annotations,
-        conditions::{self, READY, STALLED, Status},
+        conditions::{self, STALLED},
         formats::STATUS_LIST_MAX,
         share_status::{self, ContainerState, ShareContainer},
         undeclared_share::{
-            Decision, Origin, Phase, UndeclaredCounts, UndeclaredPrincipal, UndeclaredShareSpec,
-            UndeclaredShareStatus, Why,
+            Origin, Phase, UndeclaredPrincipal, UndeclaredShareSpec, UndeclaredShareStatus, Why,
         },
     },
     controllers::{context::Context, telemetry::Weight},
     kube::{watched::readable, write::WriteError},
-    model::{Arn, Cell, Timestamp},
+    model::{Arn, Cell},
     plan::{
+        chain::Owner,
         desired::{DesiredShare, Fate},
-        observed::{Container, Listing},
+        observed::Listing,
+        receipt::{Failure, Receipt},
         sweep::{Verdict, ignored},
         undeclared::{Undeclared, record_name},
     },
@@ -35,9 +39,6 @@ use crate::{
 
 /// The most objects a cell; the rest are counts.
 const MOST: usize = 200;
-
-/// How long after the first reading a second one confirms it, in seconds: two in one moment are one.
-const CONFIRMED_AFTER: i64 = 60;
 
 /// Makes, updates and deletes the records of a cell. Only a whole reading shows that something is gone.
 pub(super) async fn keep(
@@ -121,7 +122,10 @@ async fn show(
     let before = existing.and_then(|record| record.status.clone()).unwrap_or_default();
     let sightings =
         Sightings { full: pass.observed.full, moved: pass.gathered.moved, now: pass.gathered.now };
-    let after = status(&pass.gathered.cell, undeclared, &before, existing, sightings);
+    let mut after = status(&pass.gathered.cell, undeclared, &before, existing, sightings);
+    if let Some(failure) = failure(pass, &undeclared.container.id) {
+        write_failure(&mut after, failure, pass.gathered.now);
+    }
     if existing.is_some() && !changed(&before, &after) {
         return Ok(());
     }
@@ -130,6 +134,12 @@ async fn show(
         tell(context, existing, &before, &after);
     }
     Ok(())
+}
+
+/// What keeps the removal of a container from being made.
+fn failure<'p>(pass: &'p Pass<'_>, container: &Arn) -> Option<&'p Failure> {
+    let mut of = pass.receipts.iter().filter(|r| r.owner == Owner::Nobody(container.clone()));
+    of.find_map(Receipt::failure)
 }
 
 /// Events: what is about to be removed, what is held, and decisions that are void, each once.
@@ -171,136 +181,6 @@ async fn write(
     match context.writer.create(&record).await? {
         Some(made) => context.writer.status_as_read(&made, before, after).await,
         None => Ok(()),
-    }
-}
-
-/// What a pass tells of when something was seen.
-#[derive(Clone, Copy)]
-struct Sightings {
-    /// A whole reading was made.
-    full: bool,
-    /// The cell has come under another set: what was seen before counts for nothing.
-    moved: bool,
-    now: Timestamp,
-}
-
-fn status(
-    cell: &Cell,
-    undeclared: &Undeclared,
-    before: &UndeclaredShareStatus,
-    existing: Option<&UndeclaredShare>,
-    sightings: Sightings,
-) -> UndeclaredShareStatus {
-    let container = &undeclared.container;
-    let now = sightings.now;
-    let mut principals = principals(container, before);
-    let resources: Vec<String> = container
-        .resources
-        .iter()
-        .filter(|(_, row)| row.state.may_grant())
-        .map(|(arn, _)| arn.clone())
-        .collect();
-    let counts = UndeclaredCounts { resources: count(resources.len()), principals: count(principals.len()) };
-    let external = count(principals.iter().filter(|p| p.external).count());
-    principals.truncate(STATUS_LIST_MAX);
-    // The first complete reading shows it, the second confirms it: those are the times of two readings, not of now.
-    let seen = before.first_seen.clone().filter(|_| !sightings.moved);
-    let confirmed = before.confirmed_at.clone().filter(|_| !sightings.moved);
-    let confirms = |seen: &Time| sightings.full && now.as_second() - seen.0.as_second() >= CONFIRMED_AFTER;
-    let confirmed = confirmed.or_else(|| seen.as_ref().is_some_and(confirms).then_some(Time(now)));
-    let verdict = &undeclared.verdict;
-    let mut status = UndeclaredShareStatus {
-        observed_generation: existing.and_then(|record| record.metadata.generation),
-        conditions: before.conditions.clone(),
-        account: cell.account.to_string(),
-        region: cell.region.to_string(),
-        mechanism: "ram".to_owned(),
-        id: container.id.to_string(),
-        name: Some(container.name.clone()),
-        why: undeclared.why,
-        origin: before.origin.clone().or_else(|| origin(undeclared)),
-        resources: resources.into_iter().take(STATUS_LIST_MAX).collect(),
-        principals,
-        counts: Some(counts),
-        external,
-        public: false,
-        first_seen: Some(seen.unwrap_or(Time(now))),
-        confirmed_at: confirmed,
-        evidence: Some(undeclared.evidence().to_string()),
-        phase: verdict.phase,
-        due: verdict.due.map(Time),
-        message: Some(message(undeclared, external)),
-    };
-    write_conditions(&mut status, undeclared, existing, now);
-    status
-}
-
-/// Whether what people decided is carried out, and what keeps it from being.
-fn write_conditions(
-    status: &mut UndeclaredShareStatus,
-    undeclared: &Undeclared,
-    existing: Option<&UndeclaredShare>,
-    now: Timestamp,
-) {
-    let verdict = &undeclared.verdict;
-    let decision = existing.map(|record| record.spec.decision).unwrap_or_default();
-    let held = verdict.held.first().map(|(_, reason)| *reason);
-    let open = matches!(decision, Decision::Remove | Decision::Adopt);
-    let (ready, reason) = match held {
-        _ if verdict.void => (Status::False, Reason::EvidenceChanged),
-        Some(reason) => (Status::False, reason),
-        None if open => (Status::False, Reason::Waiting),
-        None => (Status::True, Reason::Resolved),
-    };
-    let (text, generation) = (status.message.clone().unwrap_or_default(), status.observed_generation);
-    conditions::set(&mut status.conditions, READY, ready, reason, &text, generation, now);
-    if verdict.void || held.is_some() {
-        conditions::set(&mut status.conditions, STALLED, Status::True, reason, &text, generation, now);
-    } else {
-        conditions::remove(&mut status.conditions, STALLED);
-    }
-}
-
-fn count(n: usize) -> i32 {
-    i32::try_from(n).unwrap_or(i32::MAX)
-}
-
-/// Outside first. The end of what was released is kept from its record.
-fn principals(container: &Container, before: &UndeclaredShareStatus) -> Vec<UndeclaredPrincipal> {
-    let live = container.principals.iter().filter(|(_, row)| row.state.may_grant());
-    let mut principals: Vec<UndeclaredPrincipal> = live
-        .map(|(principal, row)| {
-            let id = principal.to_string();
-            let until =
-                before.principals.iter().find(|known| known.id == id).and_then(|known| known.until.clone());
-            UndeclaredPrincipal { id, external: row.external, until }
-        })
-        .collect();
-    principals.sort_by(|a, b| (!a.external, &a.id).cmp(&(!b.external, &b.id)));
-    principals
-}
-
-fn origin(undeclared: &Undeclared) -> Option<Origin> {
-    let share = undeclared.origin.as_ref()?;
-    let uid = undeclared.container.mark().map(|mark| mark.uid).filter(|uid| !uid.is_empty());
-    Some(Origin { namespace: share.namespace.clone(), name: share.name.clone(), uid })
-}
-
-fn message(undeclared: &Undeclared, external: i32) -> String {
-    let who = match (external, undeclared.container.principals.len()) {
-        (0, inside) => format!("shared with {inside} principals, none outside the organization"),
-        (outside, _) => format!("shared with {outside} principals outside the organization"),
-    };
-    let why = match undeclared.why {
-        Why::Foreign => "no Share declares it and it carries no mark of ours; ",
-        Why::Orphaned => "it carries our mark, but no Share declares it; ",
-        // The verdict says it all.
-        Why::OtherInstallation | Why::ServiceManaged | Why::Released => "",
-    };
-    let name = &undeclared.container.name;
-    match undeclared.verdict.message.as_str() {
-        "" => format!("{name}: {why}{who}"),
-        verdict => format!("{name}: {why}{who}; {verdict}"),
     }
 }
 

@@ -20,6 +20,7 @@ use crate::{
     },
     kube::write::WriteError,
     model::{Arn, ShareKey, Side},
+    mutant::{self, Mutant},
     plan::{
         desired::{Desired, DesiredShare, Fate},
         observed::{Container, Listing, Reading, Unknown},
@@ -121,7 +122,7 @@ fn statuses<'a>(memory: &CellMemory, pass: &'a Pass<'_>, listing: Option<&Listin
                 .map(|(_, text)| text.as_str());
             let pin = pass.gathered.account_pin(share);
             let made = |r: &&Receipt| r.is_done();
-            let awaiting = receipts.iter().any(made)
+            let awaiting = !mutant::is(Mutant::ReadyBeforeReadBack) && receipts.iter().any(made)
                 || ids(pass.plan, desired).any(|id| memory.expectations.concern(&id));
             let unknown = unknown.as_ref().filter(|_| listing.is_none());
             // While AWS is briefly out of reach, a Share that is as it was says what was last read.

@@ -21,6 +21,7 @@ use crate::{
     },
     mechanism::ram::failure,
     model::{Arn, Digest, Mark, Side, token},
+    mutant::{self, Mutant},
     plan::{
         chain::{Chain, Owner},
         change::PermissionChange,
@@ -102,6 +103,9 @@ async fn outcome(hands: Hands<'_>, chain: &Chain, step: &Step) -> Outcome {
 
 /// Whether the container of a chain, as it was just read, is still one to write to.
 fn not_ours(hands: Hands<'_>, chain: &Chain, step: &Step) -> Option<Failure> {
+    if mutant::is(Mutant::NoOwnerCheck) {
+        return None;
+    }
     let id = chain.container.as_ref()?;
     let found = hands.listing.containers.get(id);
     let found = found.filter(|c| c.state.is_live() && c.origin == Origin::Standard);
@@ -201,7 +205,7 @@ async fn create(hands: Hands<'_>, leave: &Leave, chain: &Chain, create: &Create)
         .create_resource_share()
         .name(&create.name)
         .allow_external_principals(create.allow_external)
-        .client_token(token::create(&chain.uid, side, create.incarnation))
+        .set_client_token(token_of(chain, side, create))
         .set_principals(some(create.members.principals.iter().map(ToString::to_string).collect()))
         .set_resource_arns(some(create.members.resources.iter().cloned().collect()))
         .set_permission_arns(some(create.permissions.values().cloned().collect()))
@@ -209,6 +213,15 @@ async fn create(hands: Hands<'_>, leave: &Leave, chain: &Chain, create: &Create)
     let answer = hands.clients.calls.write(NAME, leave, request.send()).await?;
     let arn = answer.resource_share.and_then(|share| share.resource_share_arn).unwrap_or_default();
     arn.parse().map_err(|_| AwsError::unexpected(NAME, format!("AWS answered no ARN: {arn:?}")))
+}
+
+fn token_of(chain: &Chain, side: Side, create: &Create) -> Option<String> {
+    if mutant::is(Mutant::DropClientToken) {
+        return None;
+    }
+    let token = token::create(&chain.uid, side, create.incarnation);
+    let fresh = mutant::is(Mutant::NewTokenEachTime);
+    Some(if fresh { format!("{:.40}-{:x}", token, mutant::fresh()) } else { token })
 }
 
 fn some(texts: Vec<String>) -> Option<Vec<String>> {

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     model::{Mark, ResourceType, Side, Timestamp},
+    mutant::{self, Mutant},
     plan::{
         change::{Change, ChangeKind, Difference, Effect, PermissionChange},
         claim::Claim,
@@ -310,7 +311,8 @@ impl Comparison<'_> {
             .filter(|change| self.obstacle_to_permission(change).is_some())
             .map(|change| change.resource_type)
             .collect();
-        let resources = self.unwanted_resources();
+        let resources =
+            if mutant::is(Mutant::WidenBeforeNarrow) { BTreeSet::new() } else { self.unwanted_resources() };
         let obstacle = resources.first().map(|r| left(r)).or_else(|| waiting.first().map(|t| swapped(t)));
         for p in self.want.granted_principals() {
             let row = self.container.principals.get(p);

@@ -8,6 +8,7 @@ use crate::{
     api::Reason,
     api::share_status::{EntryState, Invitation, PrincipalState, ResourceState},
     model::{Principal, Side},
+    mutant::{self, Mutant},
     plan::{
         change::ChangeKind,
         desired::{Cause, DesiredShare, Refusal, Standing, Target},
@@ -136,6 +137,9 @@ fn granted(row: Option<&Row>, held: Option<Reason>, external: bool) -> (EntrySta
         AssociationState::Associated => (EntryState::InForce, None),
         AssociationState::Associating if external => {
             (EntryState::Invited, Some("the invitation waits to be accepted in that account".to_owned()))
+        }
+        AssociationState::Associating if mutant::is(Mutant::ReadyBeforeReadBack) => {
+            (EntryState::InForce, None)
         }
         AssociationState::Associating => (EntryState::Pending, words),
         AssociationState::Failed => (
