@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::{
     api::duration::{self, NotADuration},
     aws::limits::{CellRates, Rate},
-    cli::iam::IamArgs,
+    cli::{iam::IamArgs, inventory::InventoryArgs},
     kube::lease,
     telemetry::logging::LogFormat,
 };
@@ -36,6 +36,11 @@ pub enum Command {
     /// could not be read, so that the plan is not whole. What others share, and a target whose `until` has passed, do not
     /// count. A check of a pull request can let 0 and 2 pass, or look at `.counts.refused` of `-o json`.
     Plan(PlanArgs),
+    /// List every share in AWS of the governed accounts and regions, declared or not. It reads AWS and writes nothing.
+    ///
+    /// Exit codes: 0, all that was asked for was read; 1, something was not: it is named with its reason, and the rest is
+    /// listed all the same.
+    Inventory(InventoryArgs),
     /// Print the IAM policies that the controller needs, and no more than it needs.
     Iam(IamArgs),
     /// Run the controller until told to end.

@@ -7,7 +7,9 @@ use std::{
 
 pub mod controller;
 pub mod crds;
+pub mod governed;
 pub mod iam;
+pub mod inventory;
 pub mod plan;
 
 /// What a command may fail with: printed by the binary, with all its sources.
