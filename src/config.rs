@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::{
     api::duration::{self, NotADuration},
     aws::limits::{CellRates, Rate},
-    cli::{iam::IamArgs, inventory::InventoryArgs},
+    cli::{iam::IamArgs, import::ImportArgs, inventory::InventoryArgs},
     kube::lease,
     telemetry::logging::LogFormat,
 };
@@ -41,6 +41,12 @@ pub enum Command {
     /// Exit codes: 0, all that was asked for was read; 1, something was not: it is named with its reason, and the rest is
     /// listed all the same.
     Inventory(InventoryArgs),
+    /// Write Share manifests for what somebody shared in an account and region, as it is, to be adopted. It reads AWS and
+    /// writes nothing to it.
+    ///
+    /// Exit codes: 0, each share that was asked for is declared as it is, or is a Share's or another installation's already;
+    /// 2, one cannot be declared, or would differ once it is adopted, which is said; 1, it could not be read.
+    Import(ImportArgs),
     /// Print the IAM policies that the controller needs, and no more than it needs.
     Iam(IamArgs),
     /// Run the controller until told to end.

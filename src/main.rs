@@ -28,6 +28,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Crds => cli::crds::run(),
         Command::Plan(args) => cli::plan::run(&args).await,
         Command::Inventory(args) => cli::inventory::run(&args).await,
+        Command::Import(args) => cli::import::run(&args).await,
         Command::Iam(args) => cli::iam::run(&args),
         Command::Controller(args) => cli::controller::run(args).await,
     }

@@ -9,6 +9,7 @@ pub mod controller;
 pub mod crds;
 pub mod governed;
 pub mod iam;
+pub mod import;
 pub mod inventory;
 pub mod plan;
 
