@@ -7,7 +7,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::{
     api::duration::{self, NotADuration},
     aws::limits::{CellRates, Rate},
-    cli::{iam::IamArgs, import::ImportArgs, inventory::InventoryArgs},
+    cli::{
+        halt::{HaltArgs, ResumeArgs},
+        iam::IamArgs,
+        import::ImportArgs,
+        inventory::InventoryArgs,
+    },
     kube::lease,
     telemetry::logging::LogFormat,
 };
@@ -47,6 +52,10 @@ pub enum Command {
     /// Exit codes: 0, each share that was asked for is declared as it is, or is a Share's or another installation's already;
     /// 2, one cannot be declared, or would differ once it is adopted, which is said; 1, it could not be read.
     Import(ImportArgs),
+    /// Stop every write to AWS, everywhere, at once. Reading and reporting go on.
+    Halt(HaltArgs),
+    /// Let writing to AWS go on after `sharekeeper halt`.
+    Resume(ResumeArgs),
     /// Print the IAM policies that the controller needs, and no more than it needs.
     Iam(IamArgs),
     /// Run the controller until told to end.

@@ -8,6 +8,7 @@ use std::{
 pub mod controller;
 pub mod crds;
 pub mod governed;
+pub mod halt;
 pub mod iam;
 pub mod import;
 pub mod inventory;
