@@ -7,7 +7,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::{
     api::duration::{self, NotADuration},
     aws::limits::{CellRates, Rate},
-    cli::iam::IamArgs,
+    cli::{
+        halt::{HaltArgs, ResumeArgs},
+        iam::IamArgs,
+        import::ImportArgs,
+        inventory::InventoryArgs,
+    },
     kube::lease,
     telemetry::logging::LogFormat,
 };
@@ -36,6 +41,21 @@ pub enum Command {
     /// could not be read, so that the plan is not whole. What others share, and a target whose `until` has passed, do not
     /// count. A check of a pull request can let 0 and 2 pass, or look at `.counts.refused` of `-o json`.
     Plan(PlanArgs),
+    /// List every share in AWS of the governed accounts and regions, declared or not. It reads AWS and writes nothing.
+    ///
+    /// Exit codes: 0, all that was asked for was read; 1, something was not: it is named with its reason, and the rest is
+    /// listed all the same.
+    Inventory(InventoryArgs),
+    /// Write Share manifests for what somebody shared in an account and region, as it is, to be adopted. It reads AWS and
+    /// writes nothing to it.
+    ///
+    /// Exit codes: 0, each share that was asked for is declared as it is, or is a Share's or another installation's already;
+    /// 2, one cannot be declared, or would differ once it is adopted, which is said; 1, it could not be read.
+    Import(ImportArgs),
+    /// Stop every write to AWS, everywhere, at once. Reading and reporting go on.
+    Halt(HaltArgs),
+    /// Let writing to AWS go on after `sharekeeper halt`.
+    Resume(ResumeArgs),
     /// Print the IAM policies that the controller needs, and no more than it needs.
     Iam(IamArgs),
     /// Run the controller until told to end.

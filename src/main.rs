@@ -27,6 +27,10 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
     match cli.command {
         Command::Crds => cli::crds::run(),
         Command::Plan(args) => cli::plan::run(&args).await,
+        Command::Inventory(args) => cli::inventory::run(&args).await,
+        Command::Import(args) => cli::import::run(&args).await,
+        Command::Halt(args) => cli::halt::run_halt(&args).await,
+        Command::Resume(args) => cli::halt::run_resume(&args).await,
         Command::Iam(args) => cli::iam::run(&args),
         Command::Controller(args) => cli::controller::run(args).await,
     }

@@ -9,3 +9,5 @@ pub const FLUX_REQUESTED_AT: &str = "reconcile.fluxcd.io/requestedAt";
 pub const APPROVE: &str = "sharekeeper.dev/approve";
 /// On a Share that is being deleted while AWS is out of reach: let go of it. The value is the Share's UID.
 pub const ABANDON: &str = "sharekeeper.dev/abandon";
+/// On the Installation: why it is halted, in words, for people. Nothing rests on it.
+pub const HALT_REASON: &str = "sharekeeper.dev/haltReason";

@@ -7,7 +7,11 @@ use std::{
 
 pub mod controller;
 pub mod crds;
+pub mod governed;
+pub mod halt;
 pub mod iam;
+pub mod import;
+pub mod inventory;
 pub mod plan;
 
 /// What a command may fail with: printed by the binary, with all its sources.

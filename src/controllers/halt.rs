@@ -20,7 +20,7 @@ use crate::{
 /// How long an answer of the cluster is taken for now. Many writes share one read.
 const FRESH: Duration = Duration::from_secs(1);
 /// The age from which an answer lets no write pass: then the Installation counts as unreadable.
-const STALE: Duration = Duration::from_secs(2);
+pub const STALE: Duration = Duration::from_secs(2);
 /// How long the cluster is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
 

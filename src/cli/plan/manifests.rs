@@ -98,6 +98,26 @@ pub fn load(named: &[PathBuf], namespace: &str) -> Result<Manifests, Vec<Problem
     reader.finish()
 }
 
+/// Reads Shares from texts, each as the apiserver would take it. The schema is made ready once.
+#[derive(Default)]
+pub(in crate::cli) struct ShareReader(Reader<'static>);
+
+impl ShareReader {
+    /// The Shares in a text.
+    pub(in crate::cli) fn read(&mut self, text: &str) -> Result<Vec<Share>, Vec<Problem>> {
+        let Self(reader) = self;
+        let broken = |broken: document::Unparsable| {
+            vec![Problem { line: Some(broken.line), message: broken.message, ..Problem::default() }]
+        };
+        let file: Rc<Path> = PathBuf::from("<text>").into();
+        document::parse(text).map_err(broken)?.iter().for_each(|document| reader.object(&file, document));
+        let shares = reader.typed();
+        reader.objects.clear();
+        let problems = std::mem::take(&mut reader.problems);
+        if problems.is_empty() { Ok(shares) } else { Err(problems) }
+    }
+}
+
 #[derive(Default)]
 struct Reader<'a> {
     namespace: &'a str,

@@ -16,7 +16,6 @@ mod survey;
 use std::{
     io::{self, Write},
     process::ExitCode,
-    sync::Arc,
 };
 
 use aws_config::SdkConfig;
@@ -25,9 +24,9 @@ use self::{
     manifests::{Manifests, load},
     report::Report,
 };
-use super::Failure;
+use super::{Failure, governed::sessions};
 use crate::{
-    aws::{calls::Unobserved, clock::Clock, fence, session},
+    aws::{clock::Clock, session},
     config::{Output, PlanArgs},
 };
 
@@ -67,15 +66,6 @@ pub async fn plan(
 
 async fn observe(manifests: &Manifests, args: &PlanArgs, base: SdkConfig, clock: Clock) -> Report {
     let now = clock.wall_now();
-    // No write can be sent, whatever a mistake may try.
-    let fence = fence::closed(fence::Refusal::Halted("`sharekeeper plan` writes nothing".to_owned()));
-    let settings = session::Settings {
-        base,
-        clock,
-        fence,
-        observer: Arc::new(Unobserved),
-        rates: args.rates.into(),
-        session_name: session::session_name(&manifests.installation.spec.id, "plan"),
-    };
-    survey::survey(manifests, &session::Sessions::new(settings), now).await
+    let sessions = sessions(base, clock, args.rates.into(), &manifests.installation.spec.id, "plan");
+    survey::survey(manifests, &sessions, now).await
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::manifests::Problem;
-use crate::plan::desired::Refusal;
+use crate::{cli::governed::ReadOrganization, plan::desired::Refusal};
 
 /// The plan for all manifests.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -270,6 +270,16 @@ pub struct Counts {
 impl From<&Refusal> for Why {
     fn from(refusal: &Refusal) -> Self {
         Self { reason: refusal.reason.to_string(), message: refusal.message.clone() }
+    }
+}
+
+impl From<&ReadOrganization> for OrganizationReport {
+    fn from(read: &ReadOrganization) -> Self {
+        Self {
+            name: read.name.clone(),
+            enables_sharing: read.enables_sharing,
+            unknown: read.problem.as_ref().map(Why::from),
+        }
     }
 }
 
