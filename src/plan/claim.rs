@@ -117,7 +117,8 @@ pub fn claim<'a>(
             Claim::Absent { incarnation: entry.incarnation.max(1) + i64::from(in_vain) }
         }
         (Some(entry), Some(id)) => {
-            if listing.containers.contains_key(id) || recollection.unlisted_for_long(id) {
+            let gone = listing.containers.contains_key(id) || entry.deleted;
+            if gone || recollection.unlisted_for_long(id) {
                 Claim::Absent { incarnation: entry.incarnation + 1 }
             } else {
                 Claim::Unlisted { id: id.clone() }
