@@ -20,6 +20,8 @@
 //!  0  model/                           words: AccountId, Region, Arn, Principal, Mark, Cell (pure)
 //! ```
 
+#![forbid(unsafe_code)]
+
 pub mod api;
 pub mod aws;
 pub mod cli;
