@@ -16,7 +16,10 @@ const KINDS: [&str; 6] = ["shares", "shares", "shares", "accountregions", "shari
 pub fn trouble(draw: &mut Draw, plan: &mut Plan, size: u32, busy: u32) {
     for _ in 0..=draw.below(size.min(3)) {
         match draw.below(12) {
-            0..4 => crashes(draw, plan, size),
+            0..4 => {
+                crashes(draw, plan, size);
+                on_the_wire(draw, plan);
+            }
             4..6 => apiserver(draw, plan, size, busy),
             6..9 => faults(draw, plan, size),
             9 => lags(draw, plan),
@@ -38,6 +41,13 @@ fn crashes(draw: &mut Draw, plan: &mut Plan, size: u32) {
             down: if draw.chance(0.5) { draw.below(3) } else { draw.below(120) },
             older: if draw.chance(0.25) { draw.between(1, 12) } else { 0 },
         });
+    }
+}
+
+/// What was on the wire when its sender died arrives.
+fn on_the_wire(draw: &mut Draw, plan: &mut Plan) {
+    if draw.chance(0.2) {
+        plan.aws.wire = draw.one(&[1.0, 4.0, 9.0]);
     }
 }
 
@@ -173,5 +183,5 @@ fn pages_and_failures(draw: &mut Draw, plan: &mut Plan) {
 fn rival(draw: &mut Draw, plan: &mut Plan, busy: u32) {
     let cut_from = draw.below(busy.min(400));
     plan.rival = Some(Rival { cut_from, cut_to: cut_from + draw.between(5, 240) });
-    plan.aws.wire = draw.one(&[0.0, 4.0, 9.0]);
+    plan.aws.wire = draw.one(&[0.0, 9.0, 24.0]);
 }

@@ -7,17 +7,14 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use simulator::{
-    aws,
-    kube::{self, Cluster},
-};
+use simulator::kube::Cluster;
 use tokio::{
     sync::Notify,
     time::{Instant, sleep_until},
 };
 
 use crate::{
-    end,
+    end, happened,
     model::{Declared, Tree},
     oracle::{Grace, Oracle},
     people::People,
@@ -87,7 +84,6 @@ enum Move {
     Cut(bool),
     Start(u32),
     SeeNow,
-    Look,
 }
 
 struct Life<'a> {
@@ -100,6 +96,7 @@ struct Life<'a> {
     agenda: BTreeMap<(u64, u64), Move>,
     added: u64,
     happened: BTreeMap<String, u64>,
+    last_death: Option<f64>,
     started: Instant,
 }
 
@@ -125,16 +122,19 @@ pub async fn live(seed: u64, plan: &Plan, cluster: Cluster, tell: bool) -> Verdi
         agenda: BTreeMap::new(),
         added: 0,
         happened: BTreeMap::new(),
+        last_death: None,
         started: Instant::now(),
     };
     life.run().await;
     let verdict = life.verdict();
     if tell {
-        calls(&life.stage.aws, &life.stage.kube).iter().for_each(|line| println!("{line}"));
+        happened::calls(&life.stage).iter().for_each(|line| println!("{line}"));
     }
     // The oracle holds the net, and the net the oracle.
     life.stage.aws.set_checkpoint(None);
     life.pods.iter_mut().for_each(Pod::kill);
+    // The process ends now; to take a cluster apart before would cost as much as many a world.
+    std::mem::forget(life.stage.clone());
     verdict
 }
 
@@ -154,6 +154,10 @@ fn grace(plan: &Plan) -> Grace {
     }
 }
 
+fn millis(seconds: f64) -> u64 {
+    u64::try_from(Duration::from_secs_f64(seconds.max(0.0)).as_millis()).unwrap_or(u64::MAX)
+}
+
 impl Life<'_> {
     async fn run(&mut self) {
         weather::begins(self.plan, &self.stage, &self.deaths);
@@ -162,12 +166,8 @@ impl Life<'_> {
         }
         self.pods.iter_mut().for_each(|pod| pod.start(&self.stage));
         self.arrange();
-        while let Some((at, next)) = self.next() {
-            if !self.wait_until(at).await {
-                return;
-            }
-            self.make(next).await;
-            self.oracle.look("an edit");
+        if !self.go_on_until(self.plan.calm_at.into()).await {
+            return;
         }
         self.calm_down();
         self.come_to_rest().await;
@@ -186,42 +186,36 @@ impl Life<'_> {
             self.put(rival.cut_from.into(), Move::Cut(true));
             self.put(rival.cut_to.into(), Move::Cut(false));
         }
-        self.put(self.plan.calm_at.into(), Move::Look);
     }
 
     fn put(&mut self, at: f64, next: Move) {
         self.added += 1;
-        let millis = Duration::from_secs_f64(at.max(0.0)).as_millis();
-        self.agenda.insert((u64::try_from(millis).unwrap_or(u64::MAX), self.added), next);
+        self.agenda.insert((millis(at), self.added), next);
     }
 
-    fn next(&mut self) -> Option<(Instant, Move)> {
-        let ((millis, _), next) = self.agenda.pop_first()?;
-        Some((self.started + Duration::from_millis(millis), next))
-    }
-
-    /// Waits, and starts the controller anew where it dies; false: the world is lost already.
-    async fn wait_until(&mut self, at: Instant) -> bool {
+    /// Does what is due until then, and starts the controller anew where it dies; false: the world is lost already.
+    async fn go_on_until(&mut self, end: f64) -> bool {
+        let end = millis(end);
         loop {
+            let next = self.agenda.first_key_value().map(|((at, _), _)| *at).filter(|at| *at <= end);
             let died = tokio::select! {
                 biased;
                 () = self.deaths.told.notified() => true,
-                () = sleep_until(at) => false,
+                () = sleep_until(self.started + Duration::from_millis(next.unwrap_or(end))) => false,
             };
+            if died {
+                self.bury();
+            } else if next.is_some()
+                && let Some((_, next)) = self.agenda.pop_first()
+            {
+                self.make(next).await;
+                self.oracle.look("what the plan does");
+            }
             if !self.oracle.violations().is_empty() {
                 return false;
             }
-            if !died {
+            if !died && next.is_none() {
                 return true;
-            }
-            self.bury();
-            // What comes first now may be the start.
-            if let Some((&(millis, _), _)) = self.agenda.first_key_value()
-                && self.started + Duration::from_millis(millis) < at
-                && let Some((at, next)) = self.next()
-            {
-                sleep_until(at).await;
-                Box::pin(self.make(next)).await;
             }
         }
     }
@@ -234,6 +228,10 @@ impl Life<'_> {
                 if crash.after { "after" } else { "before" },
             );
             self.note(&format!("crash {when} a write to {side}"));
+            if self.last_death.is_some_and(|at| self.stage.elapsed() - at < 90.0) {
+                self.note("crash while another crash was being recovered from");
+            }
+            self.last_death = Some(self.stage.elapsed());
             self.put(self.stage.elapsed() + f64::from(crash.down), Move::Start(crash.older));
         }
     }
@@ -262,7 +260,6 @@ impl Life<'_> {
                 self.pods.iter_mut().for_each(|pod| pod.start(&self.stage));
             }
             Move::SeeNow => weather::see_now(&self.stage),
-            Move::Look => {}
         }
     }
 
@@ -290,9 +287,8 @@ impl Life<'_> {
             self.people.keep_git();
             missing = end::missing(&self.stage, &self.oracle);
         }
-        // What is said for ten minutes only, such as Reconciling, has then been said.
-        let settled = (self.stage.elapsed() + 650.0).max(calm + 750.0);
-        if !self.pass_time(settled - self.stage.elapsed()).await {
+        // What is said for ten minutes only, such as Reconciling, has then been said: at the second reading at the latest.
+        if !self.pass_time(REST).await {
             return;
         }
         let (aws, kube) = (self.stage.aws_writes(), self.stage.kube_writes());
@@ -312,8 +308,7 @@ impl Life<'_> {
     }
 
     async fn pass_time(&mut self, seconds: f64) -> bool {
-        let until = Instant::now() + Duration::from_secs_f64(seconds.max(0.0));
-        let fine = self.wait_until(until).await;
+        let fine = self.go_on_until(self.stage.elapsed() + seconds).await;
         self.oracle.look("rest");
         fine && self.oracle.violations().is_empty()
     }
@@ -323,21 +318,8 @@ impl Life<'_> {
     }
 
     fn gather_what_happened(&mut self) {
-        let aws: Vec<_> =
-            self.stage.aws.world().happened().iter().map(|(what, n)| (format!("AWS: {what}"), *n)).collect();
-        let kube: Vec<_> = self.stage.kube.with(|cluster| {
-            cluster.weather.happened.iter().map(|(what, n)| (format!("kube: {what}"), *n)).collect()
-        });
-        for (what, n) in aws.into_iter().chain(kube) {
+        for (what, n) in happened::in_a_world(self.plan, &self.stage) {
             *self.happened.entry(what).or_default() += n;
-        }
-        let replays = {
-            let world = self.stage.aws.world();
-            world.journal().writes().filter(|e| e.service == "ram" && e.code.is_none() && !e.effect).count()
-                as u64
-        };
-        if replays > 0 {
-            *self.happened.entry("AWS: an old client token replayed".to_owned()).or_default() += replays;
         }
     }
 
@@ -348,33 +330,4 @@ impl Life<'_> {
             happened: std::mem::take(&mut self.happened),
         }
     }
-}
-
-/// The calls so far, for a person who looks at a violation.
-pub fn calls(aws: &aws::Net, kube: &kube::Shared) -> Vec<String> {
-    let mut lines: Vec<(f64, String)> = vec![];
-    for e in aws.world().journal().entries() {
-        let words = if e.kind == aws::journal::Kind::Write { e.params.to_string() } else { String::new() };
-        let outcome = e.code.clone().unwrap_or_else(|| e.status.to_string());
-        lines.push((e.at, format!("{} {} {outcome} {words}", e.service, e.operation)));
-    }
-    kube.with(|cluster| {
-        for e in cluster.journal.entries().iter().filter(|e| e.writes() && e.resource != "leases") {
-            let at = e.at.as_nanosecond() as f64 / 1e9;
-            lines.push((
-                at,
-                format!(
-                    "{} {} {}/{} {} {:?}",
-                    e.user,
-                    e.verb.as_str(),
-                    e.resource,
-                    e.subresource,
-                    e.name,
-                    e.outcome
-                ),
-            ));
-        }
-    });
-    lines.sort_by(|a, b| a.0.total_cmp(&b.0));
-    lines.into_iter().map(|(at, line)| format!("{:10.3} {line}", at - crate::scene::EPOCH as f64)).collect()
 }

@@ -10,6 +10,7 @@
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
     clippy::print_stdout,
+    clippy::print_stderr,
     missing_docs,
     unreachable_pub,
     reason = "a test's words: short, and failing as tests do"
@@ -18,6 +19,7 @@
 mod draw;
 mod draw_trouble;
 mod end;
+mod happened;
 mod life;
 mod model;
 mod oracle;
@@ -27,37 +29,86 @@ mod pod;
 mod process;
 mod random;
 mod scene;
+mod shrink;
 mod stage;
+mod sweep;
 mod trace;
 mod weather;
+mod words;
 
-fn main() {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    let from: u64 = args.first().map_or(0, |text| text.parse().unwrap());
-    let count: u64 = args.get(1).map_or(1, |text| text.parse().unwrap());
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Runs simulated worlds.
+#[derive(Parser)]
+struct Args {
+    /// How many worlds to run.
+    #[arg(long, default_value_t = 20_000)]
+    worlds: u64,
+    /// The first seed.
+    #[arg(long, default_value_t = 0)]
+    from: u64,
+    /// How many at once; by default as many as there are cores.
+    #[arg(long)]
+    at_once: Option<usize>,
+    /// Runs the world of this seed alone, prints its plan and what it found.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// The plan to run with that seed, as JSON in a file, in place of the seed's own.
+    #[arg(long, requires = "seed")]
+    plan: Option<std::path::PathBuf>,
+    /// Prints all calls of that world.
+    #[arg(long, requires = "seed")]
+    calls: bool,
+    /// Looks for the smallest part of that world's plan that is still violated.
+    #[arg(long, requires = "seed")]
+    shrink: bool,
+    /// A seeded bug to run with. There is none yet.
+    #[arg(long)]
+    mutant: Option<String>,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    if let Some(mutant) = &args.mutant {
+        eprintln!("there is no seeded bug named {mutant:?} in this build");
+        return ExitCode::from(2);
+    }
     let mut beginning = process::Beginning::new();
-    let mut bad = 0;
-    let mut running = std::collections::VecDeque::new();
-    for seed in from..from + count {
-        let plan = draw::plan(seed);
-        running.push_back(beginning.start(seed, &plan, count == 1));
-        if running.len() >= 4 || seed + 1 == from + count {
-            while let Some(world) = running.pop_front() {
-                let seed = world.seed;
-                let verdict = world.verdict();
-                if !verdict.violations.is_empty() {
-                    bad += 1;
-                    println!("{seed}: {:?}", verdict.violations);
-                }
-                if count == 1 {
-                    println!("{}", serde_json::to_string(&plan).unwrap());
-                    println!("{verdict:#?}");
-                }
-                if seed + 1 < from + count {
-                    break;
-                }
-            }
+    let fine = match args.seed {
+        Some(seed) => alone(&mut beginning, seed, &args),
+        None => {
+            let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+            let replays = sweep::replays(&mut beginning, 20);
+            sweep::sweep(&mut beginning, args.from, args.worlds, args.at_once.unwrap_or(cores)) && replays
+        }
+    };
+    if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn alone(beginning: &mut process::Beginning, seed: u64, args: &Args) -> bool {
+    let plan = match &args.plan {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).expect("the plan's file is readable");
+            serde_json::from_str(&text).expect("the file is a plan")
+        }
+        None => draw::plan(seed),
+    };
+    let verdict = beginning.start(seed, &plan, args.calls).verdict();
+    let fine = verdict.violations.is_empty();
+    if fine {
+        words::of(&plan).iter().for_each(|line| println!("    {line}"));
+    } else {
+        sweep::tell_failure(seed, &plan, &verdict);
+        if args.shrink {
+            let (plan, verdict) = shrink::smallest(beginning, seed, plan);
+            println!("\nthe smallest part of it that is still violated:");
+            sweep::tell_failure(seed, &plan, &verdict);
+            println!("{}", serde_json::to_string(&plan).expect("plans are plain data"));
         }
     }
-    println!("{count} worlds, {bad} bad");
+    println!("trace {:016x}, violations: {}", verdict.trace, verdict.violations.len());
+    verdict.happened.iter().for_each(|(what, n)| println!("{n:>9}  {what}"));
+    fine
 }

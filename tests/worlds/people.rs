@@ -18,13 +18,22 @@ pub struct People {
     oracle: Arc<Oracle>,
     /// What git says.
     git: BTreeMap<String, Manifest>,
+    /// What was last applied under each name.
+    applied: BTreeMap<String, Manifest>,
     requests: u32,
     set: (bool, Mode),
 }
 
 impl People {
     pub fn new(stage: Stage, oracle: Arc<Oracle>) -> Self {
-        Self { stage, oracle, git: BTreeMap::new(), requests: 0, set: (false, Mode::Enforce) }
+        Self {
+            stage,
+            oracle,
+            git: BTreeMap::new(),
+            applied: BTreeMap::new(),
+            requests: 0,
+            set: (false, Mode::Enforce),
+        }
     }
 
     /// Declares a Share in git, and applies it unless the former one of that name is still going.
@@ -33,7 +42,7 @@ impl People {
         self.sync(manifest)
     }
 
-    fn sync(&self, manifest: &Manifest) -> bool {
+    fn sync(&mut self, manifest: &Manifest) -> bool {
         let going =
             self.stage.share(&manifest.share).is_some_and(|s| !s["metadata"]["deletionTimestamp"].is_null());
         if going {
@@ -43,6 +52,7 @@ impl People {
         if let Err(refusal) = &applied {
             self.oracle.violate(&format!("the apiserver refuses {manifest:?}: {refusal}"));
         }
+        self.applied.insert(manifest.share.clone(), manifest.clone());
         self.oracle.declare(|declared| {
             declared.shares.insert(manifest.share.clone(), manifest.clone());
         });
@@ -50,8 +60,8 @@ impl People {
     }
 
     /// Makes again what git has and the cluster has not.
-    pub fn keep_git(&self) {
-        for manifest in self.git.values() {
+    pub fn keep_git(&mut self) {
+        for manifest in &self.git.values().cloned().collect::<Vec<_>>() {
             if self.stage.share(&manifest.share).is_none() {
                 self.sync(manifest);
             }
@@ -239,6 +249,20 @@ impl People {
                 self.apply(&manifest);
             }
         }
+        self.switch_off_what_is_going();
         self.keep_git();
+    }
+
+    /// A tenant's switch holds back a deletion too.
+    fn switch_off_what_is_going(&self) {
+        for (share, last) in &self.applied {
+            let going =
+                self.stage.share(share).is_some_and(|s| !s["metadata"]["deletionTimestamp"].is_null());
+            if going && last.switch.is_some() {
+                let manifest = Manifest { switch: None, ..last.clone() };
+                // Where it went between the two, nothing is held back any more.
+                let _gone = self.stage.apply(&scene::share(&manifest));
+            }
+        }
     }
 }

@@ -28,8 +28,8 @@ use crate::{
     stage::Stage,
 };
 
-/// What a lease of the worlds lasts: renewals are a tenth of what they are in a cluster, and cost that much less.
-const LEASE: Duration = Duration::from_secs(60);
+/// What a lease of the worlds lasts: renewals are half of what they are in a cluster, and cost that much less.
+const LEASE: Duration = Duration::from_secs(30);
 
 /// One process of the controller.
 pub struct Pod {
@@ -57,7 +57,7 @@ impl Pod {
         self.lives += 1;
         let client = stage.trace.kube(&stage.kube, &self.user);
         if !self.contends {
-            let term = term(stage, client, None);
+            let term = term(stage, client, &self.user, None);
             self.running.push(tokio::spawn(run(term)));
             return;
         }
@@ -69,7 +69,7 @@ impl Pod {
         };
         let (elector, lease) = elector(client.clone(), settings, clock(stage));
         self.running.push(tokio::spawn(elector.run(std::future::pending())));
-        self.running.push(tokio::spawn(serve(stage.clone(), client, lease)));
+        self.running.push(tokio::spawn(serve(stage.clone(), client, self.user.clone(), lease)));
     }
 
     /// Ends it where it stands.
@@ -79,10 +79,10 @@ impl Pod {
 }
 
 /// One term of leadership after the other.
-async fn serve(stage: Stage, client: Client, lease: LeaseFence) {
+async fn serve(stage: Stage, client: Client, user: String, lease: LeaseFence) {
     loop {
         lease.held().await;
-        let running = run(term(&stage, client.clone(), Some(&lease)));
+        let running = run(term(&stage, client.clone(), &user, Some(&lease)));
         tokio::select! {
             biased;
             () = lease.lost() => {}
@@ -96,7 +96,7 @@ fn clock(stage: &Stage) -> Clock {
     Clock::simulated(Timestamp::from_second(EPOCH).unwrap().checked_add(elapsed).unwrap())
 }
 
-fn term(stage: &Stage, client: Client, lease: Option<&LeaseFence>) -> Term {
+fn term(stage: &Stage, client: Client, user: &str, lease: Option<&LeaseFence>) -> Term {
     let fence = || lease.map_or_else(fence::open, |lease| Arc::new(lease.clone()) as Arc<dyn fence::Fence>);
     let settings = session::Settings {
         base: aws(stage),
@@ -104,7 +104,7 @@ fn term(stage: &Stage, client: Client, lease: Option<&LeaseFence>) -> Term {
         fence: fence(),
         observer: Arc::new(Unobserved),
         rates: CellRates::default(),
-        session_name: session::session_name("test", "pod"),
+        session_name: session::session_name("test", user),
     };
     Term {
         writer: Writer::new(client.clone(), fence()),

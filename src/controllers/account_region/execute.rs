@@ -21,7 +21,7 @@ use crate::{
         context::{Context, FINALIZER},
     },
     mechanism::ram::apply::{Hands, apply},
-    model::{Arn, ShareKey, Side},
+    model::{Arn, ShareKey, Side, mark::TAG_PREFIX},
     plan::{
         observed::{
             AssociationState, AttachedPermission, Container, ContainerState as State, Listing, Origin, Row,
@@ -68,6 +68,10 @@ async fn send(
     listing: &Listing,
     chains: &[&Chain],
 ) -> Vec<Receipt> {
+    let passed_by = passed_by(context, gathered, chains).await;
+    let (outdated, chains): (Vec<&Chain>, Vec<&Chain>) =
+        chains.iter().copied().partition(|chain| passed_by.contains(&chain.share));
+    let chains = &chains[..];
     let recorded = record_intents(context, gathered, chains).await;
     let fence: Arc<dyn fence::Fence> = context.fence();
     let attempts = memory.attempts.clone();
@@ -77,7 +81,8 @@ async fn send(
     for &chain in chains {
         let recorded = makes(chain).is_none() || recorded.contains(&(chain.share.clone(), chain.side));
         carried.push(
-            async move { if recorded { apply(hands, chain).await } else { not_recorded(chain) } }.boxed(),
+            async move { if recorded { apply(hands, chain).await } else { not_sent(chain, NOT_RECORDED) } }
+                .boxed(),
         );
     }
     let receipts: Vec<Vec<Receipt>> = stream::iter(carried).buffered(AT_ONCE).collect().await;
@@ -91,7 +96,41 @@ async fn send(
     if receipts.iter().flatten().any(perhaps) {
         memory.last_write = Some(Instant::now());
     }
-    receipts.into_iter().flatten().collect()
+    let outdated = outdated.into_iter().map(|chain| not_sent(chain, OUTDATED));
+    receipts.into_iter().chain(outdated).flatten().collect()
+}
+
+/// Why a chain is not sent.
+const NOT_RECORDED: &str = "the share is made once its creation is on record in the Share's status";
+const OUTDATED: &str =
+    "the Share is not what it was when this was planned, or cannot be read now; it is planned anew";
+
+/// The Shares that the apiserver does not have as the plan does, or does not tell of: a store may be older than what a
+/// former leader has acted on, and to act on it would take away what is declared and give back what was revoked.
+async fn passed_by(context: &Context, gathered: &Gathered, chains: &[&Chain]) -> BTreeSet<ShareKey> {
+    let written: BTreeSet<&ShareKey> = chains.iter().map(|chain| &chain.share).collect();
+    let planned = gathered.shares().map(|(share, _)| (key_of(share), share));
+    let reads = planned.filter(|(key, _)| written.contains(key)).map(|(key, share)| {
+        async move {
+            let live = context.writer.live_in::<Share>(&key.namespace, &key.name).await;
+            if let Err(error) = &live {
+                tracing::warn!(error = %chain_of(error), "a Share could not be read, so nothing is sent for it");
+            }
+            let same = live.ok().flatten().is_some_and(|live| is_as_planned(share, &live));
+            (key, same)
+        }
+        .boxed()
+    });
+    let read: Vec<_> = stream::iter(reads.collect::<Vec<_>>()).buffer_unordered(AT_ONCE).collect().await;
+    read.into_iter().filter(|(_, same)| !same).map(|(key, _)| key).collect()
+}
+
+fn is_as_planned(planned: &Share, live: &Share) -> bool {
+    let life = |share: &Share| {
+        let metadata = &share.metadata;
+        (metadata.uid.clone(), metadata.generation, metadata.deletion_timestamp.clone())
+    };
+    life(planned) == life(live)
 }
 
 fn makes(chain: &Chain) -> Option<&Create> {
@@ -101,13 +140,12 @@ fn makes(chain: &Chain) -> Option<&Create> {
         .find_map(|step| if let Action::Create(create) = &step.action { Some(create) } else { None })
 }
 
-fn not_recorded(chain: &Chain) -> Vec<Receipt> {
-    let because = "the share is made once its creation is on record in the Share's status".to_owned();
+fn not_sent(chain: &Chain, because: &str) -> Vec<Receipt> {
     let of = |step: &crate::plan::step::Step| Receipt {
         share: chain.share.clone(),
         side: chain.side,
         step: step.clone(),
-        outcome: Outcome::NotSent(because.clone()),
+        outcome: Outcome::NotSent(because.to_owned()),
     };
     chain.steps.iter().map(of).collect()
 }
@@ -119,10 +157,10 @@ async fn record_intents(
     gathered: &Gathered,
     chains: &[&Chain],
 ) -> BTreeSet<(ShareKey, Side)> {
-    let mut creates: BTreeMap<ShareKey, Vec<(Side, i64)>> = BTreeMap::new();
+    let mut creates: BTreeMap<ShareKey, Vec<(Side, &Create)>> = BTreeMap::new();
     for chain in chains {
         if let Some(create) = makes(chain) {
-            creates.entry(chain.share.clone()).or_default().push((chain.side, create.incarnation));
+            creates.entry(chain.share.clone()).or_default().push((chain.side, create));
         }
     }
     let mut writes = vec![];
@@ -137,14 +175,14 @@ async fn record_intents(
     recorded.flat_map(|(_, key, sides)| sides.into_iter().map(move |(side, _)| (key.clone(), side))).collect()
 }
 
-async fn record(context: &Context, gathered: &Gathered, share: &Share, sides: &[(Side, i64)]) -> bool {
+async fn record(context: &Context, gathered: &Gathered, share: &Share, sides: &[(Side, &Create)]) -> bool {
     if !share.metadata.finalizers.iter().flatten().any(|f| f == FINALIZER) {
         return false;
     }
     let before = share.status.clone().unwrap_or_default();
     let mut status = before.clone();
-    for (side, incarnation) in sides {
-        put_intent(&mut status.containers, *side, *incarnation, Time(gathered.now));
+    for (side, create) in sides {
+        put_intent(&mut status.containers, *side, create, Time(gathered.now));
     }
     if status == before {
         return true;
@@ -156,25 +194,26 @@ async fn record(context: &Context, gathered: &Gathered, share: &Share, sides: &[
     written.is_ok()
 }
 
-/// A create of the same incarnation that is on record already keeps the moment when it was first sent.
-fn put_intent(containers: &mut Vec<ShareContainer>, side: Side, incarnation: i64, now: Time) {
+/// A create of the same incarnation that is on record already keeps the moment when it was first sent. The tags that it
+/// makes are ours to take away from then on, whatever the Share says by the time the create is answered.
+fn put_intent(containers: &mut Vec<ShareContainer>, side: Side, create: &Create, now: Time) {
     let known = containers.iter().position(|c| Side::from(c.side) == side);
-    if known
-        .and_then(|at| containers.get(at))
-        .is_some_and(|c| c.incarnation == incarnation && c.id.is_none() && c.create_sent_at.is_some())
-    {
-        return;
-    }
-    let tag_keys = known.and_then(|at| containers.get(at)).map(|c| c.tag_keys.clone()).unwrap_or_default();
+    let before = known.and_then(|at| containers.get(at));
+    let same = before
+        .filter(|c| c.incarnation == create.incarnation && c.id.is_none())
+        .and_then(|c| c.create_sent_at.clone());
+    let own = create.tags.keys().filter(|key| !key.starts_with(TAG_PREFIX));
+    let tag_keys: BTreeSet<String> =
+        before.into_iter().flat_map(|c| &c.tag_keys).chain(own).cloned().collect();
     let entry = ShareContainer {
         mechanism: "ram".into(),
         side: side.into(),
         id: None,
         name: String::new(),
-        incarnation,
+        incarnation: create.incarnation,
         state: ContainerState::Creating,
-        create_sent_at: Some(now),
-        tag_keys,
+        create_sent_at: same.or(Some(now)),
+        tag_keys: tag_keys.into_iter().collect(),
     };
     match known.and_then(|at| containers.get_mut(at)) {
         Some(place) => *place = entry,

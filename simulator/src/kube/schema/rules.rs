@@ -1,5 +1,6 @@
 //! CEL rules (`x-kubernetes-validations`), evaluated by the crate kube-cel, walked as the apiserver walks.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, PoisonError};
@@ -17,6 +18,8 @@ pub(super) struct Rules {
     /// All rules at once, and those that compare with the former object: what they let pass costs one evaluation.
     all: CompiledSchema,
     transitions: CompiledSchema,
+    /// The fields of the value that the rules name, where they name nothing else of it.
+    named: Option<BTreeSet<String>>,
     /// What has passed already: rules know nothing but `self` and `oldSelf`, so they let the same pass again.
     passed: Mutex<BTreeSet<u64>>,
     /// Whether the node's values are maps or lists, which errors do not show.
@@ -48,10 +51,27 @@ impl Rules {
         Some(Self {
             all: compile_schema(&with_rules(&bare, rules.clone())),
             transitions: compile_schema(&with_rules(&bare, comparing)),
+            named: named_fields(rules),
             passed: Mutex::default(),
             each: compiled,
             compound,
         })
+    }
+
+    /// As much of a value as the rules can see.
+    fn seen<'a>(&self, value: &'a Value) -> Cow<'a, Value> {
+        let (Some(named), Value::Object(map)) = (&self.named, value) else { return Cow::Borrowed(value) };
+        let fields = map.iter().filter(|(field, _)| named.contains(*field));
+        let fields = fields.map(|(field, value)| match (field.as_str(), value) {
+            // Of an object's metadata rules see the name alone.
+            ("metadata", Value::Object(metadata)) if map.contains_key("kind") => {
+                let names =
+                    metadata.iter().filter(|(key, _)| ["name", "generateName"].contains(&key.as_str()));
+                (field.clone(), names.map(|(k, v)| (k.clone(), v.clone())).collect::<Map<_, _>>().into())
+            }
+            _ => (field.clone(), value.clone()),
+        });
+        Cow::Owned(fields.collect::<Map<_, _>>().into())
     }
 
     /// Whether it is certain, at the cost of one evaluation, that each rule that counts lets the value pass. `same`: only
@@ -64,20 +84,46 @@ impl Rules {
         if same && self.each.iter().all(|rule| !rule.transition) {
             return true;
         }
+        let (value, old) = (self.seen(value), old.map(|old| self.seen(old)));
         let mut hasher = DefaultHasher::new();
-        (value, old, same).hash(&mut hasher);
+        (&value, &old, same).hash(&mut hasher);
         let fingerprint = hasher.finish();
         let mut passed = self.passed.lock().unwrap_or_else(PoisonError::into_inner);
         if passed.contains(&fingerprint) {
             return true;
         }
         let rules = if same { &self.transitions } else { &self.all };
-        let pass = kube_cel::validate_compiled(rules, value, old).is_ok();
+        let pass = kube_cel::validate_compiled(rules, &value, old.as_deref()).is_ok();
         if pass && passed.len() < REMEMBERED {
             passed.insert(fingerprint);
         }
         pass
     }
+}
+
+/// The fields that follow `self` and `oldSelf`; none where one of them stands by itself.
+fn named_fields(rules: &[Value]) -> Option<BTreeSet<String>> {
+    let word = |c: char| c.is_alphanumeric() || c == '_';
+    let mut named = BTreeSet::new();
+    for rule in rules {
+        // A message may be an expression too.
+        let texts = ["rule", "messageExpression"].map(|key| rule.get(key).and_then(Value::as_str));
+        for text in texts.into_iter().flatten() {
+            for (at, found) in text.match_indices("self").chain(text.match_indices("oldSelf")) {
+                let before = text.get(..at).and_then(|s| s.chars().next_back());
+                if before.is_some_and(word) {
+                    continue;
+                }
+                let rest = text.get(at + found.len()..)?;
+                if rest.starts_with(word) {
+                    continue;
+                }
+                let field: String = rest.strip_prefix('.')?.chars().take_while(|c| word(*c)).collect();
+                named.insert(field);
+            }
+        }
+    }
+    Some(named)
 }
 
 fn with_rules(bare: &Value, rules: Vec<Value>) -> Value {
