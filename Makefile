@@ -32,6 +32,11 @@ test: kube-tools ## Everything that has to hold: formatting, lints, all tests, d
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
 	cargo test --locked --workspace
 	$(MAKE) doc
+	$(MAKE) soak N=20000
+
+.PHONY: soak
+soak: ## Run simulated worlds with crashes and faults: N=200000 as many, FROM=0 from that seed on
+	cargo test --locked --profile sim --test worlds -- --worlds $(or $(N),200000) --from $(or $(FROM),0)
 
 .PHONY: lint
 lint: ## Formatting, lints, and licences, bans and sources of the dependencies

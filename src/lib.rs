@@ -20,6 +20,8 @@
 //!  0  model/ mutant.rs                 words: AccountId, Region, Arn, Principal, Mark, Cell (pure) | seeded bugs, for tests
 //! ```
 
+#![forbid(unsafe_code)]
+
 pub mod api;
 pub mod aws;
 pub mod cli;

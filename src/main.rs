@@ -1,5 +1,7 @@
 //! The `sharekeeper` binary: reads the command line, starts the log, runs the command, says what failed.
 
+#![forbid(unsafe_code)]
+
 use std::{
     io::{self, Write},
     process::ExitCode,

@@ -60,7 +60,7 @@ const CONTROLLER_MAY: &[&str] = &[
     "cluster sharekeeper.dev/installations[sharekeeper]: get",
     "cluster sharekeeper.dev/organizations: list watch",
     "cluster sharekeeper.dev/organizations/status: patch",
-    "cluster sharekeeper.dev/shares: list patch watch",
+    "cluster sharekeeper.dev/shares: get list patch watch",
     "cluster sharekeeper.dev/shares/status: patch",
     "cluster sharekeeper.dev/sharingpolicies: list watch",
     "cluster sharekeeper.dev/sharingpolicies/status: patch",

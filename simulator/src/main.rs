@@ -1,5 +1,7 @@
 //! `simulator serve`: AWS in memory on a loopback port, until it is killed.
 
+#![forbid(unsafe_code)]
+
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;

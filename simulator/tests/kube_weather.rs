@@ -317,3 +317,28 @@ fn a_namespace_goes_when_its_content_is_gone() {
     send(&mut cluster, "PATCH", &format!("{widgets}/held"), json!({"metadata": {"finalizers": null}}));
     assert_eq!(send(&mut cluster, "GET", "/api/v1/namespaces/team", json!(null)).0, 404);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_the_weather_did_is_counted() {
+    let shared = shared();
+    let api = widgets(&shared, "tester");
+    let create_rule = |fault| Rule::once(Match::on(&[Verb::Create], "widgets"), When::Before, fault);
+    shared.with(|c| c.weather.rules = vec![create_rule(Fault::conflict())]);
+    assert_eq!(code(&create(&api, "a").await), 409);
+    assert_eq!(code(&create(&api, "a").await), 200);
+    let happened = shared.with(|c| c.weather.happened.clone());
+    assert_eq!(happened, std::collections::BTreeMap::from([("409", 1)]));
+}
+
+#[test]
+fn a_cluster_that_is_reseeded_goes_on_with_other_uids() {
+    let uid = |seed: u64| {
+        let mut cluster = cluster();
+        cluster.reseed(seed);
+        let stored = cluster
+            .apply(epoch(), &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "n"}}));
+        stored.unwrap()["metadata"]["uid"].clone()
+    };
+    assert_eq!(uid(1), uid(1));
+    assert_ne!(uid(1), uid(2));
+}

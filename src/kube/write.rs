@@ -115,6 +115,16 @@ impl Writer {
         self.fenced(what, K::Scope::api(&self.client, None).get_opt(name)).await
     }
 
+    /// A namespaced object as it is now, past the stores.
+    pub async fn live_in<K>(&self, namespace: &str, name: &str) -> Result<Option<K>, WriteError>
+    where
+        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
+        K::Scope: Scoped<K>,
+    {
+        let what = format!("{} {namespace}/{name}", K::kind(&()));
+        self.fenced(what, K::Scope::api(&self.client, Some(namespace)).get_opt(name)).await
+    }
+
     /// Writes the whole status of an object, if it is still the same object: fields of `before` that are not in `status`
     /// any more are removed.
     pub async fn status<K>(

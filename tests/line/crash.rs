@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use serde_json::{Value, json};
-use simulator::kube::Act;
+use simulator::kube::{Act, Fault, Match, Rule, Verb};
 
 use crate::world::{DATA, LIST, PARTNER, SUBNET_1, TGW, WEB, World, outside, set, share};
 
@@ -238,4 +238,55 @@ async fn killed_at_any_write_to_the_cluster_it_removes_what_is_to_go_and_nothing
         points += 1;
     }
     assert!(points >= 40, "{points} points");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tag_of_a_create_that_nobody_heard_of_goes_when_it_is_no_longer_declared() {
+    let mut world = World::with_basics(302).await;
+    world.apply(share("hub", json!({"tags": {"team": "blue"}, "targets": [{"account": DATA}]}))).await;
+    world.guard.freeze_at(1);
+    world.start();
+    world.until("the create stands", || async { world.guard.is_frozen().then_some(()) }).await;
+    world.stop();
+    world.guard.freeze_at(usize::MAX);
+    world.apply(share("hub", json!({"targets": [{"account": DATA}]}))).await;
+    world.start();
+    world.until_ready("hub").await;
+    world.rest(700).await;
+    let tags = world.live_shares()[0]["tags"].clone();
+    assert!(tags.as_array().unwrap().iter().all(|tag| tag["key"] != "team"), "{tags}");
+    world.rests().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn restarted_onto_an_older_view_it_goes_by_the_newer_one() {
+    let mut world = World::with_basics(303).await;
+    world.desire([(TGW, DATA)]);
+    world.apply(share("hub", json!({"targets": [{"account": DATA}]}))).await;
+    world.start();
+    world.until_ready("hub").await;
+    world.desire([(TGW, WEB)]);
+    world.apply(share("hub", json!({"targets": [{"account": WEB}]}))).await;
+    world.until_ready("hub").await;
+    world.until_in_force([(TGW, WEB)]).await;
+    // What it lists and watches when it starts anew is the world before the edit.
+    let view = Match::on(&[Verb::List, Verb::Watch], "shares").by("controller");
+    world.kube.with(|cluster| {
+        cluster.weather.rules.push(Rule::always(view.clone(), Fault::Stale(12)));
+        cluster.weather.lag.push((view, 12));
+    });
+    let writes = world.aws_writes().len();
+    world.start();
+    for _ in 0..60 {
+        world.rest(1).await;
+        assert_eq!(world.aws_writes().len(), writes, "{}", world.everything());
+    }
+    world.kube.with(|cluster| {
+        (cluster.weather.rules, cluster.weather.lag) = Default::default();
+        cluster.release_watches();
+    });
+    world.until_ready("hub").await;
+    world.until_in_force([(TGW, WEB)]).await;
+    world.rest(700).await;
+    world.rests().await;
 }

@@ -346,3 +346,14 @@ async fn a_restart_at_rest_writes_nothing() {
     assert_eq!(world.controller_writes()[kube.len()..], [] as [String; 0]);
     assert_eq!(world.aws_writes(), aws);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_share_with_nobody_is_in_force_as_declared() {
+    let mut world = World::with_basics(16).await;
+    world.desire([]);
+    world.apply(share("hub", json!({"targets": []}))).await;
+    world.start();
+    world.until_ready("hub").await;
+    world.rest(700).await;
+    world.rests().await;
+}

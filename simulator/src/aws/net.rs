@@ -129,10 +129,24 @@ impl Net {
 
     /// Carries a request to the world and its answer back, in the time the weather takes.
     pub async fn serve(&self, request: http::Request<Bytes>) -> Result<Delivery, Lost> {
-        let (name, latency) = {
+        let (name, latency, arrives_anyway) = {
             let mut world = self.world();
-            (world.name(&request), world.latency())
+            (world.name(&request), world.latency(), world.weather().arrives_anyway)
         };
+        if !arrives_anyway {
+            return self.carry(request, name, latency).await;
+        }
+        let net = self.clone();
+        let carried = tokio::spawn(async move { net.carry(request, name, latency).await });
+        carried.await.unwrap_or(Err(Lost::Disconnected))
+    }
+
+    async fn carry(
+        &self,
+        request: http::Request<Bytes>,
+        name: CallName,
+        latency: f64,
+    ) -> Result<Delivery, Lost> {
         sleep(latency / 2.0).await;
         self.pass(&name, Stage::Before).await?;
         let delivery = self.world().receive(self.now(), &request);

@@ -1,6 +1,6 @@
 //! What is really in force: the effective grants, and the accounts they reach.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -30,7 +30,39 @@ pub struct Grant {
     pub external: bool,
 }
 
+/// A share that is neither deleted, nor being deleted, nor failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LiveShare {
+    /// Its ARN.
+    pub arn: String,
+    /// The account that it belongs to.
+    pub owner: String,
+    /// Its name.
+    pub name: String,
+    /// `allowExternalPrincipals`.
+    pub allow_external: bool,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
 impl World {
+    /// The shares that there are at `now`, whatever lags readers have.
+    pub fn live_shares(&mut self, now: f64) -> Vec<LiveShare> {
+        self.advance(now);
+        let shares = self.ram.regions.values().flat_map(|region| region.shares.values());
+        let live =
+            shares.filter(|share| !share.state.status.is_gone() && share.state.status != ShareStatus::Failed);
+        live.map(|share| LiveShare {
+            arn: share.arn.clone(),
+            owner: share.owner.clone(),
+            name: share.state.name.clone(),
+            allow_external: share.state.allow_external,
+            tags: share.state.tags.clone(),
+        })
+        .collect()
+    }
+
     /// All grants in force at `now`: resource and principal associated, a permission of the type attached, the share
     /// not deleted. Rows on their way out count as long as the settings say so.
     pub fn truth(&mut self, now: f64) -> BTreeSet<Grant> {

@@ -226,6 +226,8 @@ pub struct Weather {
     pub pages: Pages,
     /// Time on the wire, half before the effect and half after.
     pub latency: Lag,
+    /// A request on the wire arrives and has its effect, though whoever sent it has given up or is no more.
+    pub arrives_anyway: bool,
     /// Token buckets.
     pub throttles: Vec<Throttle>,
     /// Scripted faults; all that match are counted, the first that strikes decides.
@@ -305,6 +307,43 @@ pub(crate) struct Progress {
     struck: BTreeMap<usize, u64>,
     failed: BTreeMap<usize, u64>,
     buckets: BTreeMap<(usize, String, String), (f64, f64)>,
+    /// What really happened, by name. Kept when the weather changes.
+    pub(crate) happened: BTreeMap<&'static str, u64>,
+}
+
+impl Progress {
+    /// A new beginning under another weather.
+    pub(crate) fn anew(&mut self) {
+        *self = Self { happened: std::mem::take(&mut self.happened), ..Self::default() };
+    }
+
+    pub(crate) fn note(&mut self, what: &'static str) {
+        *self.happened.entry(what).or_default() += 1;
+    }
+}
+
+impl Trouble {
+    /// What it is called where it is counted.
+    fn name(&self, moment: Moment) -> &'static str {
+        match (self, moment) {
+            (Self::Throttle, _) => "throttled",
+            (Self::InternalError, Moment::Before) => "500 before the effect",
+            (Self::InternalError, Moment::After) => "500 after the effect",
+            (Self::Unavailable, Moment::Before) => "503 before the effect",
+            (Self::Unavailable, Moment::After) => "503 after the effect",
+            (Self::Error { .. }, _) => "named error",
+            (Self::Disconnect, Moment::Before) => "connection broken before the effect",
+            (Self::Disconnect, Moment::After) => "connection broken after the effect",
+            (Self::Silence, Moment::Before) => "no answer, no effect",
+            (Self::Silence, Moment::After) => "no answer after the effect",
+            (Self::Truncate, Moment::Before) => "truncated answer, no effect",
+            (Self::Truncate, Moment::After) => "truncated answer after the effect",
+            (Self::UnknownStatus(_), _) => "unknown status",
+            (Self::ExpiredToken, _) => "expired token",
+            (Self::AccessDenied, _) => "access denied",
+            (Self::Slow(_), _) => "slow answer",
+        }
+    }
 }
 
 impl Weather {
@@ -326,6 +365,9 @@ impl Weather {
                 decided = Some((fault.moment, fault.trouble.clone()));
             }
         }
+        if let Some((moment, trouble)) = &decided {
+            progress.note(trouble.name(*moment));
+        }
         decided
     }
 
@@ -343,6 +385,8 @@ impl Weather {
         let admitted = *tokens >= 1.0;
         if admitted {
             *tokens -= 1.0;
+        } else {
+            progress.note(Trouble::Throttle.name(Moment::Before));
         }
         admitted
     }
@@ -354,6 +398,7 @@ impl Weather {
             failure.entity == entity && failure.times.is_none_or(|times| failed < times)
         })?;
         *progress.failed.entry(index).or_default() += 1;
+        progress.note("failed association");
         Some(failure)
     }
 }

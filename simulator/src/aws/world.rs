@@ -105,7 +105,12 @@ impl World {
     /// Other weather from now on; counters of faults and buckets start anew.
     pub fn set_weather(&mut self, weather: Weather) {
         self.weather = weather;
-        self.progress = Progress::default();
+        self.progress.anew();
+    }
+
+    /// What the weather has really done since the start, by name: a script may be written and never strike.
+    pub fn happened(&self) -> &BTreeMap<&'static str, u64> {
+        &self.progress.happened
     }
 
     /// The calls so far.

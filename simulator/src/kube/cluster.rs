@@ -145,6 +145,11 @@ impl Cluster {
         Ok(cluster)
     }
 
+    /// UIDs and generated names follow from this seed from now on: for many worlds that begin with one cluster.
+    pub fn reseed(&mut self, seed: u64) {
+        (self.seed, self.drawn) = (seed, 0);
+    }
+
     /// Serves one request. Effects happen here and now; the delivery says when and how the client hears of them.
     pub fn handle(&mut self, now: Timestamp, request: &http::Request<Bytes>) -> Delivery {
         let call = match Call::parse(request) {
@@ -248,7 +253,7 @@ impl Cluster {
     pub(crate) fn publish(&mut self, now: Timestamp, event: &Event) {
         self.watchers.retain(Watcher::is_open);
         for watcher in self.watchers.iter_mut().filter(|w| w.kind.resource == event.resource) {
-            watcher.notice(event, &self.weather, now);
+            watcher.notice(event, &mut self.weather, now);
         }
         if event.resource == definitions() {
             self.follow_definition(now, event);

@@ -27,6 +27,10 @@ pub(crate) fn value(call: &Call) -> Result<Value, StatusError> {
     }
     let text = std::str::from_utf8(&call.body).map_err(|e| StatusError::bad_request(e.to_string()))?;
     if call.media_type().contains("yaml") {
+        // Clients in this process write JSON, which is YAML and read ten times as fast.
+        if let Some(object) = text.starts_with('{').then(|| serde_json::from_str(text)).and_then(Result::ok) {
+            return Ok(object);
+        }
         return serde_saphyr::from_str(text)
             .map_err(|e| StatusError::bad_request(format!("error decoding YAML: {e}")));
     }

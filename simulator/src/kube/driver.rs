@@ -47,7 +47,7 @@ impl Cluster {
 
     /// Delivers the events that a lag kept back, as far as the weather still says so.
     pub fn release_watches(&mut self) {
-        self.watchers.iter_mut().for_each(|w| w.release(&self.weather));
+        self.watchers.iter_mut().for_each(|w| w.release(&mut self.weather));
     }
 
     /// Sends a bookmark into watch `id`; called by fronts as often as the subscription says.

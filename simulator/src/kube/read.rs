@@ -98,7 +98,7 @@ impl Cluster {
     }
 
     /// Sends what the client has not seen: all objects for a streamed list or revision 0, else the events since `from`.
-    fn catch_up(&self, now: Timestamp, watcher: &mut Watcher, from: u64) {
+    fn catch_up(&mut self, now: Timestamp, watcher: &mut Watcher, from: u64) {
         let newest = self.store.revision();
         let query = &watcher.opened_by.query;
         let streams_list = query.flag("sendInitialEvents");
@@ -116,11 +116,12 @@ impl Cluster {
             }
         } else if from != 0 && from < self.store.compacted() {
             let oldest = self.store.compacted();
+            self.weather.note("410");
             watcher.refuse(&StatusError::expired(format!("too old resource version: {from} ({oldest})")));
         } else {
             let from = if from == 0 { newest } else { from };
             for event in self.store.since(&resource, from) {
-                watcher.notice(event, &self.weather, now);
+                watcher.notice(event, &mut self.weather, now);
             }
         }
     }

@@ -100,7 +100,7 @@ impl Watcher {
     }
 
     /// Delivers a change of the store, if it concerns this watch.
-    pub(crate) fn notice(&mut self, event: &Event, weather: &Weather, now: Timestamp) {
+    pub(crate) fn notice(&mut self, event: &Event, weather: &mut Weather, now: Timestamp) {
         if let Some((type_, object)) = self.view(event) {
             let line = self.line(type_, &object, now);
             self.through(line, weather);
@@ -128,7 +128,7 @@ impl Watcher {
         line(&json!({"type": type_.as_str(), "object": shown}))
     }
 
-    fn through(&mut self, line: Bytes, weather: &Weather) {
+    fn through(&mut self, line: Bytes, weather: &mut Weather) {
         self.seen += 1;
         match weather.strike_event(&self.opened_by, self.seen) {
             None => self.pass(line, weather),
@@ -147,13 +147,13 @@ impl Watcher {
         }
     }
 
-    fn pass(&mut self, line: Bytes, weather: &Weather) {
+    fn pass(&mut self, line: Bytes, weather: &mut Weather) {
         self.lagging.push_back(line);
         self.pass_those_behind(weather);
         self.release(weather);
     }
 
-    fn pass_those_behind(&mut self, weather: &Weather) {
+    fn pass_those_behind(&mut self, weather: &mut Weather) {
         for (left, _) in &mut self.behind {
             *left = left.saturating_sub(1);
         }
@@ -165,12 +165,15 @@ impl Watcher {
     }
 
     /// Sends what the lag no longer keeps back.
-    pub(crate) fn release(&mut self, weather: &Weather) {
+    pub(crate) fn release(&mut self, weather: &mut Weather) {
         let lag = weather.lag_of(&self.opened_by);
         while self.lagging.len() as u64 > lag {
             if let Some(line) = self.lagging.pop_front() {
                 self.send(Ok(line));
             }
+        }
+        if !self.lagging.is_empty() {
+            weather.note("event kept back");
         }
     }
 

@@ -1,5 +1,6 @@
 //! What goes wrong, as data: a test or a command line sets it and may change it at any time.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::request::{Call, Verb};
@@ -107,6 +108,22 @@ impl Fault {
         Self::Answer(StatusError::new(504, "Timeout", text))
     }
 
+    /// What it is called where it is counted.
+    fn name(&self, when: When) -> &'static str {
+        match (self, when) {
+            (Self::Answer(error), _) if error.code == 409 => "409",
+            (Self::Answer(error), _) if error.code == 429 => "429",
+            (Self::Answer(_), When::Before) => "apiserver error before the effect",
+            (Self::Answer(_), When::After) => "apiserver error after the effect",
+            (Self::Forbidden, _) => "403",
+            (Self::Lost, When::Before) => "kube request lost before the effect",
+            (Self::Lost, When::After) => "kube request lost after the effect",
+            (Self::Never, _) => "no answer from the apiserver",
+            (Self::Late(_), _) => "late answer from the apiserver",
+            (Self::Stale(_), _) => "list of the past",
+        }
+    }
+
     /// 409: somebody else has written the object in between.
     pub fn conflict() -> Self {
         let text = "Operation cannot be fulfilled: the object has been modified; please apply your changes \
@@ -189,6 +206,20 @@ pub enum WatchFault {
     Behind(u64),
 }
 
+impl WatchFault {
+    /// What it is called where it is counted.
+    fn name(self) -> &'static str {
+        match self {
+            Self::End => "watch ended",
+            Self::Break => "watch broken",
+            Self::Expire => "410",
+            Self::Drop => "event dropped",
+            Self::Duplicate => "event duplicated",
+            Self::Behind(_) => "events reordered",
+        }
+    }
+}
+
 /// A fault for the events of the watches that match.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WatchRule {
@@ -213,18 +244,30 @@ pub struct Weather {
     pub watch_rules: Vec<WatchRule>,
     /// Watches that match are that many events behind.
     pub lag: Vec<(Match, u64)>,
+    /// What really happened, by name: a rule may be written and never strike.
+    pub happened: BTreeMap<&'static str, u64>,
 }
 
 impl Weather {
     /// The faults that strike `call`; each is counted.
     pub(crate) fn strike(&mut self, call: &Call) -> Vec<(When, Fault)> {
         let rules = self.rules.iter_mut().filter_map(|r| r.strikes(call).then(|| (r.when, r.fault.clone())));
-        rules.collect()
+        let struck: Vec<_> = rules.collect();
+        for (when, fault) in &struck {
+            self.note(fault.name(*when));
+        }
+        struck
     }
 
-    pub(crate) fn strike_event(&self, opened_by: &Call, count: u64) -> Option<WatchFault> {
+    pub(crate) fn strike_event(&mut self, opened_by: &Call, count: u64) -> Option<WatchFault> {
         let rule = self.watch_rules.iter().find(|r| r.events.includes(count) && r.on.matches(opened_by))?;
-        Some(rule.fault)
+        let fault = rule.fault;
+        self.note(fault.name());
+        Some(fault)
+    }
+
+    pub(crate) fn note(&mut self, what: &'static str) {
+        *self.happened.entry(what).or_default() += 1;
     }
 
     pub(crate) fn lag_of(&self, opened_by: &Call) -> u64 {

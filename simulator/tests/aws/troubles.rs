@@ -9,7 +9,7 @@ use aws_sdk_ram::types::{ResourceOwner, ResourceShareAssociationType as Kind};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use simulator::aws::journal::Kind as CallKind;
-use simulator::aws::weather::{AssociationFailure, Calls, Fault, Lag, Moment, Throttle, Trouble};
+use simulator::aws::weather::{AssociationFailure, Calls, Fault, Lag, Moment, Throttle, Trouble, Weather};
 use simulator::aws::{Checkpoint, Net, Passage, Point, Stage};
 
 use crate::bench::{CONSUMER, OWNER, RULE, code, net, pair, ram, rows, share, wait, weather, wish};
@@ -309,4 +309,51 @@ async fn a_checkpoint_counts_cuts_and_freezes_calls() {
             assert_eq!(passed.first().map(|(operation, _)| operation.as_str()), Some("CreateResourceShare"));
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_on_the_wire_arrives_though_its_sender_is_gone() {
+    for (arrives, expected) in [(false, vec!["partner-prefixes"]), (true, vec!["partner-prefixes", "rules"])]
+    {
+        let net = net();
+        weather(&net, |weather| (weather.latency, weather.arrives_anyway) = (Lag::Fixed(8.0), arrives));
+        let owner = ram(&net, OWNER);
+        let call = owner.create_resource_share().name("rules").send();
+        let gave_up = tokio::time::timeout(Duration::from_secs(1), call).await;
+        assert!(gave_up.is_err());
+        wait(10.0).await;
+        weather(&net, |weather| *weather = Weather::default());
+        assert_eq!(names(&net).await, expected, "{arrives}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_weather_did_is_counted_and_what_it_might_have_done_is_not() {
+    let net = net();
+    weather(&net, |weather| {
+        weather.faults = vec![
+            Fault::once("GetResourceShares", Moment::Before, Trouble::InternalError),
+            Fault::once("DeleteResourceShare", Moment::After, Trouble::Silence),
+        ];
+    });
+    assert_eq!(names(&net).await, ["partner-prefixes"]);
+    let happened = net.world().happened().clone();
+    assert_eq!(happened, std::collections::BTreeMap::from([("500 before the effect", 1)]));
+    weather(&net, |weather| *weather = Weather::default());
+    assert_eq!(*net.world().happened(), happened, "other weather forgets nothing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn live_shares_are_there_whatever_readers_see() {
+    let net = net();
+    weather(&net, |weather| weather.lags.list = Lag::Fixed(60.0));
+    let owner = ram(&net, OWNER);
+    let arn = share(&owner, "rules", &[RULE], &[CONSUMER]).await;
+    let live = |net: &Net| -> Vec<String> {
+        net.world().live_shares(net.now()).into_iter().map(|share| share.name).collect()
+    };
+    assert_eq!(names(&net).await, ["partner-prefixes"]);
+    assert_eq!(live(&net), ["partner-prefixes", "rules"]);
+    owner.delete_resource_share().resource_share_arn(&arn).send().await.expect("deleted");
+    assert_eq!(live(&net), ["partner-prefixes"]);
 }

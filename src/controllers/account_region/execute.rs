@@ -21,7 +21,7 @@ use crate::{
         context::{Context, FINALIZER},
     },
     mechanism::ram::apply::{Hands, apply},
-    model::{Arn, ShareKey, Side},
+    model::{Arn, ShareKey, Side, mark::TAG_PREFIX},
     plan::{
         chain::{Chain, Owner},
         observed::{
@@ -160,6 +160,10 @@ async fn send(
     listing: &Listing,
     chains: &[&Chain],
 ) -> Vec<Receipt> {
+    let passed_by = passed_by(context, gathered, chains).await;
+    let is_outdated = |chain: &&Chain| chain.owner.share().is_some_and(|share| passed_by.contains(share));
+    let (outdated, chains): (Vec<&Chain>, Vec<&Chain>) = chains.iter().copied().partition(is_outdated);
+    let chains = &chains[..];
     let recorded = record_intents(context, gathered, chains).await;
     let fence: Arc<dyn fence::Fence> = context.fence();
     let attempts = memory.attempts.clone();
@@ -184,22 +188,58 @@ async fn send(
     if receipts.iter().flatten().any(perhaps) {
         memory.last_write = Some(Instant::now());
     }
-    receipts.into_iter().flatten().collect()
+    let outdated = outdated.into_iter().map(|chain| not_sent(chain, OUTDATED));
+    receipts.into_iter().chain(outdated).flatten().collect()
+}
+
+/// Why a chain is not sent.
+const OUTDATED: &str =
+    "the Share is not what it was when this was planned, or cannot be read now; it is planned anew";
+
+/// The Shares that the apiserver does not have as the plan does, or does not tell of: a store may be older than what a
+/// former leader has acted on, and to act on it would take away what is declared and give back what was revoked.
+async fn passed_by(context: &Context, gathered: &Gathered, chains: &[&Chain]) -> BTreeSet<ShareKey> {
+    let written: BTreeSet<&ShareKey> = chains.iter().filter_map(|chain| chain.owner.share()).collect();
+    let planned = gathered.shares().map(|(share, _)| (key_of(share), share));
+    let reads = planned.filter(|(key, _)| written.contains(key)).map(|(key, share)| {
+        async move {
+            let live = context.writer.live_in::<Share>(&key.namespace, &key.name).await;
+            if let Err(error) = &live {
+                tracing::warn!(error = %chain_of(error), "a Share could not be read, so nothing is sent for it");
+            }
+            let same = live.ok().flatten().is_some_and(|live| is_as_planned(share, &live));
+            (key, same)
+        }
+        .boxed()
+    });
+    let read: Vec<_> = stream::iter(reads.collect::<Vec<_>>()).buffer_unordered(AT_ONCE).collect().await;
+    read.into_iter().filter(|(_, same)| !same).map(|(key, _)| key).collect()
+}
+
+fn is_as_planned(planned: &Share, live: &Share) -> bool {
+    let life = |share: &Share| {
+        let metadata = &share.metadata;
+        (metadata.uid.clone(), metadata.generation, metadata.deletion_timestamp.clone())
+    };
+    life(planned) == life(live)
 }
 
 /// What must be on record in a Share's status before its chain is sent.
 #[derive(Clone, Debug)]
 enum Intent {
-    /// A container is made, in this incarnation.
-    Create(i64),
+    /// A container is made, in this incarnation and with these tags of the Share's own.
+    Create(i64, BTreeSet<String>),
     /// A container that exists is taken over.
     Adopt(Arn),
 }
 
 fn intent(chain: &Chain) -> Option<Intent> {
-    let create =
-        |step: &Step| if let Action::Create(create) = &step.action { Some(create.incarnation) } else { None };
-    let made = chain.steps.iter().find_map(create).map(Intent::Create);
+    let create = |step: &Step| {
+        let Action::Create(create) = &step.action else { return None };
+        let own = create.tags.keys().filter(|key| !key.starts_with(TAG_PREFIX));
+        Some(Intent::Create(create.incarnation, own.cloned().collect()))
+    };
+    let made = chain.steps.iter().find_map(create);
     made.or_else(|| chain.container.clone().filter(|_| chain.adopts).map(Intent::Adopt))
 }
 
@@ -270,7 +310,8 @@ async fn record(context: &Context, gathered: &Gathered, share: &Share, sides: &[
     written.is_ok()
 }
 
-/// A create of the same incarnation that is on record already keeps the moment when it was first sent.
+/// A create of the same incarnation that is on record already keeps the moment when it was first sent. The tags that it
+/// makes are ours to take away from then on, whatever the Share says by the time the create is answered.
 fn put_intent(containers: &mut Vec<ShareContainer>, side: Side, intent: &Intent, now: Time) {
     let known = containers.iter().position(|c| Side::from(c.side) == side);
     let before = known.and_then(|at| containers.get(at));
@@ -286,12 +327,12 @@ fn put_intent(containers: &mut Vec<ShareContainer>, side: Side, intent: &Intent,
         adopting: false,
     };
     let entry = match intent {
-        Intent::Create(incarnation) => {
-            let same = |c: &ShareContainer| c.incarnation == *incarnation && c.id.is_none();
-            if before.is_some_and(|c| same(c) && c.create_sent_at.is_some()) {
-                return;
-            }
-            ShareContainer { incarnation: *incarnation, create_sent_at: Some(now), ..entry }
+        Intent::Create(incarnation, own) => {
+            let same = before.filter(|c| c.incarnation == *incarnation && c.id.is_none());
+            let sent = same.and_then(|c| c.create_sent_at.clone()).unwrap_or(now);
+            let tag_keys: BTreeSet<String> = entry.tag_keys.into_iter().chain(own.iter().cloned()).collect();
+            let tag_keys = tag_keys.into_iter().collect();
+            ShareContainer { incarnation: *incarnation, create_sent_at: Some(sent), tag_keys, ..entry }
         }
         Intent::Adopt(id) => ShareContainer {
             id: Some(id.to_string()),

@@ -9,7 +9,7 @@ use crate::{
         share_status::{Drift, DriftAction, EntryState, PrincipalState, ResourceState},
     },
     model::Timestamp,
-    plan::desired::{DesiredShare, Fate, Refusal},
+    plan::desired::{DesiredShare, Fate, Refusal, Standing},
 };
 
 /// How long a refusal that another object can lift counts as being on the way, in seconds.
@@ -216,7 +216,9 @@ pub(super) fn verdict_of_entries(
     if let Some((_, _, message)) = first(&[EntryState::Unknown]) {
         return Some(Verdict::stuck(Reason::StateTransition, message.clone()));
     }
-    first(&[EntryState::Pending]).map(|_| {
+    // Resources that are shared with nobody wait for nothing.
+    let granted = desired.targets.iter().any(|target| target.standing == Standing::Granted);
+    first(&[EntryState::Pending]).filter(|_| granted).map(|_| {
         Verdict::moving(
             Reason::Converging,
             format!("AWS is still working on {} of {} entries", count(&[EntryState::Pending]), entries.len()),

@@ -73,11 +73,23 @@ impl World {
             Refusal::client("InvalidNextTokenException", "The specified value for NextToken is not valid.")
         })?;
         let (member, page) = self.page(caller, operation, asked, as_of, &cut)?;
+        self.note_listing(caller, as_of, size, &page);
         let mut answer = json!({ member: page.rows });
         if let (Some(next), Some(answer)) = (page.next, answer.as_object_mut()) {
             answer.insert("nextToken".to_owned(), Value::String(next));
         }
         Ok(answer)
+    }
+
+    fn note_listing(&mut self, caller: &Caller, as_of: f64, size: usize, page: &Page<Value>) {
+        if self.owned(caller).any(|share| share.has_changed_since(as_of)) {
+            self.progress.note("listing of the past");
+        }
+        match &page.next {
+            Some(_) if page.rows.is_empty() => self.progress.note("empty page with a token"),
+            Some(_) if page.rows.len() < size => self.progress.note("short page"),
+            _ => {}
+        }
     }
 
     fn page(

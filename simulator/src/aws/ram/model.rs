@@ -212,6 +212,11 @@ impl Share {
         }
     }
 
+    /// Whether a reader of that time does not see the present.
+    pub(crate) fn has_changed_since(&self, as_of: f64) -> bool {
+        self.former.iter().any(|(left, _)| *left > as_of)
+    }
+
     /// When something happens by itself next.
     pub(crate) fn next_due(&self) -> Option<f64> {
         let rows = self.state.rows.values().filter_map(|row| row.due.as_ref().map(|due| due.at));

@@ -1,6 +1,8 @@
 //! `demo`: the sharing of an example organization, kept by the real controller against a simulated AWS and kube API on
 //! this machine, and told as it happens. It reads `crds/` and `examples/` as people would apply them.
 
+#![forbid(unsafe_code)]
+
 mod controller;
 mod manifests;
 mod people;

@@ -1,7 +1,12 @@
 //! CEL rules (`x-kubernetes-validations`), evaluated by the crate kube-cel, walked as the apiserver walks.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Mutex, PoisonError};
+
 use kube_cel::{CompiledSchema, ErrorKind, ValidationError, compile_schema};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::node::Node;
 use crate::kube::status::{FieldError, FieldErrorType};
@@ -9,7 +14,14 @@ use crate::kube::status::{FieldError, FieldErrorType};
 /// The rules of one schema node.
 #[derive(Debug)]
 pub(super) struct Rules {
-    rules: Vec<Rule>,
+    each: Vec<Rule>,
+    /// All rules at once, and those that compare with the former object: what they let pass costs one evaluation.
+    all: CompiledSchema,
+    transitions: CompiledSchema,
+    /// The fields of the value that the rules name, where they name nothing else of it.
+    named: Option<BTreeSet<String>>,
+    /// What has passed already: rules know nothing but `self` and `oldSelf`, so they let the same pass again.
+    passed: Mutex<BTreeSet<u64>>,
     /// Whether the node's values are maps or lists, which errors do not show.
     compound: bool,
 }
@@ -24,26 +36,109 @@ struct Rule {
     shown: String,
 }
 
+/// Fingerprints that a node remembers.
+const REMEMBERED: usize = 10_000;
+
 impl Rules {
     /// The rules at this node; those below it belong to their own nodes.
     pub(super) fn compile(schema: &Value) -> Option<Self> {
         let rules = schema.get("x-kubernetes-validations")?.as_array()?;
         let bare = without_rules(schema);
-        let compiled = rules.iter().map(|rule| Rule::compile(rule, &bare)).collect();
+        let compiled: Vec<Rule> = rules.iter().map(|rule| Rule::compile(rule, &bare)).collect();
         let compound = matches!(schema.get("type").and_then(Value::as_str), Some("object" | "array"));
-        Some(Self { rules: compiled, compound })
+        let comparing = rules.iter().zip(&compiled).filter(|(_, compiled)| compiled.transition);
+        let comparing = comparing.map(|(rule, _)| rule.clone()).collect();
+        Some(Self {
+            all: compile_schema(&with_rules(&bare, rules.clone())),
+            transitions: compile_schema(&with_rules(&bare, comparing)),
+            named: named_fields(rules),
+            passed: Mutex::default(),
+            each: compiled,
+            compound,
+        })
     }
+
+    /// As much of a value as the rules can see.
+    fn seen<'a>(&self, value: &'a Value) -> Cow<'a, Value> {
+        let (Some(named), Value::Object(map)) = (&self.named, value) else { return Cow::Borrowed(value) };
+        let fields = map.iter().filter(|(field, _)| named.contains(*field));
+        let fields = fields.map(|(field, value)| match (field.as_str(), value) {
+            // Of an object's metadata rules see the name alone.
+            ("metadata", Value::Object(metadata)) if map.contains_key("kind") => {
+                let names =
+                    metadata.iter().filter(|(key, _)| ["name", "generateName"].contains(&key.as_str()));
+                (field.clone(), names.map(|(k, v)| (k.clone(), v.clone())).collect::<Map<_, _>>().into())
+            }
+            _ => (field.clone(), value.clone()),
+        });
+        Cow::Owned(fields.collect::<Map<_, _>>().into())
+    }
+
+    /// Whether it is certain, at the cost of one evaluation, that each rule that counts lets the value pass. `same`: only
+    /// transition rules count.
+    fn pass(&self, value: &Value, old: Option<&Value>, same: bool) -> bool {
+        // Without a former object each transition rule is a case of its own.
+        if old.is_none() && self.each.iter().any(|rule| rule.transition) {
+            return false;
+        }
+        if same && self.each.iter().all(|rule| !rule.transition) {
+            return true;
+        }
+        let (value, old) = (self.seen(value), old.map(|old| self.seen(old)));
+        let mut hasher = DefaultHasher::new();
+        (&value, &old, same).hash(&mut hasher);
+        let fingerprint = hasher.finish();
+        let mut passed = self.passed.lock().unwrap_or_else(PoisonError::into_inner);
+        if passed.contains(&fingerprint) {
+            return true;
+        }
+        let rules = if same { &self.transitions } else { &self.all };
+        let pass = kube_cel::validate_compiled(rules, &value, old.as_deref()).is_ok();
+        if pass && passed.len() < REMEMBERED {
+            passed.insert(fingerprint);
+        }
+        pass
+    }
+}
+
+/// The fields that follow `self` and `oldSelf`; none where one of them stands by itself.
+fn named_fields(rules: &[Value]) -> Option<BTreeSet<String>> {
+    let word = |c: char| c.is_alphanumeric() || c == '_';
+    let mut named = BTreeSet::new();
+    for rule in rules {
+        // A message may be an expression too.
+        let texts = ["rule", "messageExpression"].map(|key| rule.get(key).and_then(Value::as_str));
+        for text in texts.into_iter().flatten() {
+            for (at, found) in text.match_indices("self").chain(text.match_indices("oldSelf")) {
+                let before = text.get(..at).and_then(|s| s.chars().next_back());
+                if before.is_some_and(word) {
+                    continue;
+                }
+                let rest = text.get(at + found.len()..)?;
+                if rest.starts_with(word) {
+                    continue;
+                }
+                let field: String = rest.strip_prefix('.')?.chars().take_while(|c| word(*c)).collect();
+                named.insert(field);
+            }
+        }
+    }
+    Some(named)
+}
+
+fn with_rules(bare: &Value, rules: Vec<Value>) -> Value {
+    let mut schema = bare.clone();
+    if let Some(map) = schema.as_object_mut() {
+        map.insert("x-kubernetes-validations".to_owned(), Value::Array(rules));
+    }
+    schema
 }
 
 impl Rule {
     fn compile(rule: &Value, bare: &Value) -> Self {
         let text = |key: &str| rule.get(key).and_then(Value::as_str).unwrap_or_default().trim();
-        let mut schema = bare.clone();
-        if let Some(map) = schema.as_object_mut() {
-            map.insert("x-kubernetes-validations".to_owned(), json!([rule]));
-        }
         Self {
-            compiled: compile_schema(&schema),
+            compiled: compile_schema(&with_rules(bare, vec![rule.clone()])),
             transition: names_old_self(text("rule")),
             optional_old: rule.get("optionalOldSelf") == Some(&Value::Bool(true)),
             shown: if text("message").is_empty() { text("rule") } else { text("message") }.to_owned(),
@@ -140,9 +235,11 @@ pub(super) fn check(
 }
 
 fn own(node: &Node, path: &str, value: &Value, old: Option<&Value>, same: bool) -> Vec<FieldError> {
-    let Some(rules) = &node.rules else { return Vec::new() };
+    let Some(rules) = node.rules.as_ref().filter(|rules| !rules.pass(value, old, same)) else {
+        return Vec::new();
+    };
     let mut errors = Vec::new();
-    for rule in rules.rules.iter().filter(|r| r.transition || !same) {
+    for rule in rules.each.iter().filter(|r| r.transition || !same) {
         for error in rule.evaluate(value, old) {
             errors.push(field_error(rule, path, &error, (!rules.compound).then(|| value.clone())));
         }

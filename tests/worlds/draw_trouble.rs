@@ -1,0 +1,187 @@
+//! The trouble of a plan, drawn: crashes, the way to the apiserver, the way to AWS and what AWS does.
+
+use simulator::aws::{
+    journal::Kind,
+    weather::{AssociationFailure, Calls, Fault, Lag, Moment, Trouble},
+};
+
+use crate::{
+    draw::Draw,
+    plan::{Account, Answer, Crash, EventFault, KubeTrouble, Plan, Resource, Rival, Side},
+};
+
+const KINDS: [&str; 6] = ["shares", "shares", "shares", "accountregions", "sharingpolicies", "accountsets"];
+
+/// Puts trouble of one to three sorts into a plan.
+pub fn trouble(draw: &mut Draw, plan: &mut Plan, size: u32, busy: u32) {
+    for _ in 0..=draw.below(size.min(3)) {
+        match draw.below(12) {
+            0..4 => {
+                crashes(draw, plan, size);
+                on_the_wire(draw, plan);
+            }
+            4..6 => apiserver(draw, plan, size, busy),
+            6..9 => faults(draw, plan, size),
+            9 => lags(draw, plan),
+            10 => pages_and_failures(draw, plan),
+            _ => rival(draw, plan, busy),
+        }
+    }
+}
+
+fn crashes(draw: &mut Draw, plan: &mut Plan, size: u32) {
+    let pair = 1 + u32::from(draw.chance(0.3));
+    for _ in 0..pair {
+        let writes = draw.one(&[Side::Aws, Side::Aws, Side::Kube, Side::Kube, Side::Kube]);
+        let most = if writes == Side::Aws { 4 + 3 * size } else { 12 + 8 * size };
+        plan.crashes.push(Crash {
+            writes,
+            nth: draw.below(most),
+            after: draw.chance(0.5),
+            down: if draw.chance(0.5) { draw.below(3) } else { draw.below(120) },
+            older: if draw.chance(0.25) { draw.between(1, 12) } else { 0 },
+        });
+    }
+}
+
+/// What was on the wire when its sender died arrives.
+fn on_the_wire(draw: &mut Draw, plan: &mut Plan) {
+    if draw.chance(0.2) {
+        plan.aws.wire = draw.one(&[1.0, 4.0, 9.0]);
+    }
+}
+
+fn apiserver(draw: &mut Draw, plan: &mut Plan, size: u32, busy: u32) {
+    for _ in 0..=draw.count(size) {
+        let kind = draw.one(&KINDS).to_owned();
+        let from = draw.below(busy);
+        plan.kube.push(match draw.below(12) {
+            0..5 => KubeTrouble::Write {
+                skip: draw.below(25),
+                times: 1 + draw.count(4),
+                after: draw.chance(0.5),
+                answer: draw.one(&[
+                    Answer::Conflict,
+                    Answer::Throttled,
+                    Answer::Internal,
+                    Answer::Timeout,
+                    Answer::Lost,
+                    Answer::Never,
+                ]),
+            },
+            5..8 => {
+                let behind = EventFault::Behind(draw.between(1, 5));
+                let faults = [
+                    EventFault::Drop,
+                    EventFault::Duplicate,
+                    behind,
+                    EventFault::End,
+                    EventFault::Break,
+                    EventFault::Expire,
+                ];
+                KubeTrouble::Event { kind, nth: draw.between(1, 10), fault: draw.one(&faults) }
+            }
+            8 | 9 => {
+                KubeTrouble::Lag { kind, events: draw.between(1, 9), from, to: from + draw.between(2, 90) }
+            }
+            10 => KubeTrouble::Gone { from, to: from + draw.between(1, 120) },
+            _ => KubeTrouble::Compact { at: from },
+        });
+    }
+}
+
+fn faults(draw: &mut Draw, plan: &mut Plan, size: u32) {
+    for _ in 0..=draw.count(size + 1) {
+        let calls = match draw.below(10) {
+            0..5 => calls("ram", None, Some(Kind::Write)),
+            5..7 => calls("ram", None, Some(Kind::Read)),
+            7 => calls(
+                "ram",
+                Some(draw.one(&["CreateResourceShare", "DeleteResourceShare", "DisassociateResourceShare"])),
+                None,
+            ),
+            8 => calls("organizations", None, None),
+            _ => calls("sts", None, None),
+        };
+        let trouble = draw.one(&[
+            Trouble::Throttle,
+            Trouble::InternalError,
+            Trouble::Unavailable,
+            Trouble::Disconnect,
+            Trouble::Silence,
+            Trouble::Silence,
+            Trouble::Truncate,
+            Trouble::UnknownStatus("HIBERNATING".into()),
+            Trouble::ExpiredToken,
+            Trouble::AccessDenied,
+            Trouble::Slow(7.0),
+        ]);
+        plan.aws.faults.push(Fault {
+            calls,
+            skip: draw.below(8).into(),
+            times: Some((1 + draw.count(6)).into()),
+            probability: if draw.chance(0.7) { 1.0 } else { 0.4 },
+            moment: if draw.chance(0.6) { Moment::After } else { Moment::Before },
+            trouble,
+        });
+    }
+}
+
+fn calls(service: &str, operation: Option<&str>, kind: Option<Kind>) -> Calls {
+    Calls {
+        service: Some(service.to_owned()),
+        operation: operation.map(str::to_owned),
+        kind,
+        ..Calls::default()
+    }
+}
+
+fn lags(draw: &mut Draw, plan: &mut Plan) {
+    let lag = |draw: &mut Draw| {
+        let seconds = draw.one(&[2.0, 20.0, 60.0, 300.0]);
+        if draw.chance(0.5) { Lag::Fixed(seconds) } else { Lag::Uniform(0.0, seconds) }
+    };
+    let lags = &mut plan.aws.lags;
+    for _ in 0..=draw.below(3) {
+        let seconds = lag(draw);
+        match draw.below(8) {
+            0 | 1 => lags.list = seconds,
+            2 => lags.read = seconds,
+            3 => (lags.list, lags.read) = (seconds, seconds),
+            4 => lags.association = seconds,
+            5 => lags.disassociation = seconds,
+            6 => (lags.share_activation, lags.share_deletion) = (seconds, seconds),
+            _ => lags.permission = seconds,
+        }
+    }
+    // For ever, as far as anybody's patience goes.
+    if draw.chance(0.08) {
+        lags.association = Lag::Fixed(2_400.0);
+    }
+}
+
+fn pages_and_failures(draw: &mut Draw, plan: &mut Plan) {
+    if draw.chance(0.6) {
+        let pages = &mut plan.aws.pages;
+        pages.cap = draw.chance(0.7).then(|| draw.between(1, 4) as usize);
+        pages.empty = draw.one(&[0.0, 0.3]);
+        pages.empty_first = draw.chance(0.5);
+        pages.trailing_token = draw.one(&[0.0, 0.5]);
+        pages.filter_after_cut = draw.chance(0.5);
+        return;
+    }
+    let principal = draw.one(&[Account::Data, Account::Web, Account::Test]).id();
+    let resource = draw.one(&Resource::ALL[..5]).arn();
+    plan.aws.failures.push(AssociationFailure {
+        entity: draw.one(&[principal, principal, resource]).to_owned(),
+        message: "It is not ready.".to_owned(),
+        at_once: draw.chance(0.3),
+        times: Some((1 + draw.count(2)).into()),
+    });
+}
+
+fn rival(draw: &mut Draw, plan: &mut Plan, busy: u32) {
+    let cut_from = draw.below(busy.min(400));
+    plan.rival = Some(Rival { cut_from, cut_to: cut_from + draw.between(5, 240) });
+    plan.aws.wire = draw.one(&[0.0, 9.0, 24.0]);
+}

@@ -1,0 +1,114 @@
+//! The proof by simulated worlds: the whole controller, the real kube client and the real AWS SDK, on virtual time.
+//! Whatever people edit and whatever goes wrong: nothing is granted that nobody declares, nothing declared is taken away,
+//! and in the end AWS is as it is declared.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    missing_docs,
+    unreachable_pub,
+    reason = "a test's words: short, and failing as tests do"
+)]
+
+mod draw;
+mod draw_trouble;
+mod end;
+mod happened;
+mod life;
+mod model;
+mod oracle;
+mod people;
+mod plan;
+mod pod;
+mod process;
+mod random;
+mod scene;
+mod shrink;
+mod stage;
+mod sweep;
+mod trace;
+mod weather;
+mod words;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Runs simulated worlds.
+#[derive(Parser)]
+struct Args {
+    /// How many worlds to run.
+    #[arg(long, default_value_t = 20_000)]
+    worlds: u64,
+    /// The first seed.
+    #[arg(long, default_value_t = 0)]
+    from: u64,
+    /// How many at once; by default as many as there are cores.
+    #[arg(long)]
+    at_once: Option<usize>,
+    /// Runs the world of this seed alone, prints its plan and what it found.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// The plan to run with that seed, as JSON in a file, in place of the seed's own.
+    #[arg(long, requires = "seed")]
+    plan: Option<std::path::PathBuf>,
+    /// Prints all calls of that world.
+    #[arg(long, requires = "seed")]
+    calls: bool,
+    /// Looks for the smallest part of that world's plan that is still violated.
+    #[arg(long, requires = "seed")]
+    shrink: bool,
+    /// A seeded bug to run with. There is none yet.
+    #[arg(long)]
+    mutant: Option<String>,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    if let Some(mutant) = &args.mutant {
+        eprintln!("there is no seeded bug named {mutant:?} in this build");
+        return ExitCode::from(2);
+    }
+    let mut beginning = process::Beginning::new();
+    let fine = match args.seed {
+        Some(seed) => alone(&mut beginning, seed, &args),
+        None => {
+            let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+            let replays = sweep::replays(&mut beginning, 20);
+            sweep::sweep(&mut beginning, args.from, args.worlds, args.at_once.unwrap_or(cores)) && replays
+        }
+    };
+    if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn alone(beginning: &mut process::Beginning, seed: u64, args: &Args) -> bool {
+    let plan = match &args.plan {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).expect("the plan's file is readable");
+            serde_json::from_str(&text).expect("the file is a plan")
+        }
+        None => draw::plan(seed),
+    };
+    let verdict = beginning.start(seed, &plan, args.calls).verdict();
+    let fine = verdict.violations.is_empty();
+    if fine {
+        words::of(&plan).iter().for_each(|line| println!("    {line}"));
+    } else {
+        sweep::tell_failure(seed, &plan, &verdict);
+        if args.shrink {
+            let (plan, verdict) = shrink::smallest(beginning, seed, plan);
+            println!("\nthe smallest part of it that is still violated:");
+            sweep::tell_failure(seed, &plan, &verdict);
+            println!("{}", serde_json::to_string(&plan).expect("plans are plain data"));
+        }
+    }
+    println!("trace {:016x}, violations: {}", verdict.trace, verdict.violations.len());
+    verdict.happened.iter().for_each(|(what, n)| println!("{n:>9}  {what}"));
+    fine
+}

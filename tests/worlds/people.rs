@@ -1,0 +1,268 @@
+//! The people of a world: those who declare Shares in git, the security team, and those who edit AWS by hand.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde_json::{Value, json};
+use simulator::aws::{action::Action, organizations::AccountState};
+
+use crate::{
+    oracle::Oracle,
+    plan::{Account, Act, Hand, Manifest, Mode, Resource, Unit},
+    scene::{self, OWNER},
+    stage::Stage,
+};
+
+/// What people have done and want.
+pub struct People {
+    stage: Stage,
+    oracle: Arc<Oracle>,
+    /// What git says.
+    git: BTreeMap<String, Manifest>,
+    /// What was last applied under each name.
+    applied: BTreeMap<String, Manifest>,
+    requests: u32,
+    set: (bool, Mode),
+}
+
+impl People {
+    pub fn new(stage: Stage, oracle: Arc<Oracle>) -> Self {
+        Self {
+            stage,
+            oracle,
+            git: BTreeMap::new(),
+            applied: BTreeMap::new(),
+            requests: 0,
+            set: (false, Mode::Enforce),
+        }
+    }
+
+    /// Declares a Share in git, and applies it unless the former one of that name is still going.
+    pub fn apply(&mut self, manifest: &Manifest) -> bool {
+        self.git.insert(manifest.share.clone(), manifest.clone());
+        self.sync(manifest)
+    }
+
+    fn sync(&mut self, manifest: &Manifest) -> bool {
+        let going =
+            self.stage.share(&manifest.share).is_some_and(|s| !s["metadata"]["deletionTimestamp"].is_null());
+        if going {
+            return false;
+        }
+        let applied = self.stage.apply(&scene::share(manifest));
+        if let Err(refusal) = &applied {
+            self.oracle.violate(&format!("the apiserver refuses {manifest:?}: {refusal}"));
+        }
+        self.applied.insert(manifest.share.clone(), manifest.clone());
+        self.oracle.declare(|declared| {
+            declared.shares.insert(manifest.share.clone(), manifest.clone());
+        });
+        true
+    }
+
+    /// Makes again what git has and the cluster has not.
+    pub fn keep_git(&mut self) {
+        for manifest in &self.git.values().cloned().collect::<Vec<_>>() {
+            if self.stage.share(&manifest.share).is_none() {
+                self.sync(manifest);
+            }
+        }
+    }
+
+    /// Does something; answers what it is called, if it had an effect.
+    pub async fn act(&mut self, act: &Act) -> Option<&'static str> {
+        self.keep_git();
+        match act {
+            Act::Apply(manifest) => self.apply(manifest).then_some("edit: applied"),
+            Act::Refused(manifest, fallacy) => {
+                let admitted = self.stage.apply(&scene::refused(manifest, *fallacy)).is_ok();
+                if admitted {
+                    self.oracle.violate(&format!("the apiserver admits {fallacy:?} in {manifest:?}"));
+                }
+                Some("edit: refused by the apiserver")
+            }
+            Act::Delete(share) => {
+                self.git.remove(share);
+                self.delete(share).await.then_some("edit: deleted")
+            }
+            Act::Recreate(share) => self.delete(share).await.then_some("edit: deleted and made again"),
+            Act::Request(share) => {
+                self.requests += 1;
+                self.stage.request(share, &format!("r{}", self.requests)).await;
+                Some("edit: a reading requested")
+            }
+            Act::Hand(hand) => self.by_hand(hand).then_some("AWS: edited by hand"),
+            other => self.govern(other),
+        }
+    }
+
+    async fn delete(&self, share: &str) -> bool {
+        let there = self.stage.share(share).is_some();
+        self.stage.delete(share).await;
+        self.oracle.declare(|declared| {
+            declared.shares.remove(share);
+        });
+        there
+    }
+
+    /// What the security and the platform team do, and who runs the organization.
+    fn govern(&mut self, act: &Act) -> Option<&'static str> {
+        match act {
+            Act::Halt(halt) => {
+                self.stage.apply(&scene::installation(*halt)).unwrap();
+                self.oracle.halt(*halt);
+                Some("edit: halt")
+            }
+            Act::SuspendSet(suspend) => Some(self.put_set(*suspend, self.set.1)),
+            Act::Mode(mode) => Some(self.put_set(self.set.0, *mode)),
+            Act::Policy(policy) => {
+                self.stage.apply(&scene::policy(*policy)).unwrap();
+                self.oracle.declare(|declared| declared.policy = *policy);
+                Some("edit: policy")
+            }
+            Act::RenameAccount(account, other) => {
+                let name = if *other { "renamed" } else { account.name() };
+                self.rename(account.id(), name)
+            }
+            Act::RenameOwner(other) => {
+                self.rename(OWNER, if *other { "network-live" } else { "network-prod" })
+            }
+            Act::RenameUnit(unit, other) => self.rename_unit(*unit, *other),
+            Act::Move(account, unit) => self.move_to(*account, *unit),
+            Act::SuspendOwner(suspended) => {
+                let state = if *suspended { AccountState::Suspended } else { AccountState::Active };
+                self.stage
+                    .act(Action::SetAccountState { account: OWNER.into(), state })
+                    .then_some("AWS: account suspended")
+            }
+            _ => None,
+        }
+    }
+
+    fn put_set(&mut self, suspend: bool, mode: Mode) -> &'static str {
+        self.set = (suspend, mode);
+        self.stage.apply(&scene::set(suspend, mode)).unwrap();
+        "edit: set suspended or in another mode"
+    }
+
+    fn rename(&self, account: &str, name: &str) -> Option<&'static str> {
+        let action = Action::RenameAccount { account: account.to_owned(), name: name.to_owned() };
+        self.stage.act(action).then_some("AWS: account renamed")
+    }
+
+    fn rename_unit(&self, unit: Unit, other: bool) -> Option<&'static str> {
+        let arn = self.oracle.declared().tree.units[&unit].clone();
+        let id = arn.rsplit('/').next().unwrap_or_default().to_owned();
+        let name = if other { "Renamed" } else { unit.name() }.to_owned();
+        let action = Action::RenameUnit { organization: self.stage.organization(), unit: id, name };
+        self.stage.act(action).then_some("AWS: unit renamed")
+    }
+
+    fn move_to(&self, account: Account, unit: Unit) -> Option<&'static str> {
+        let arn = self.oracle.declared().tree.units[&unit].clone();
+        let destination = arn.rsplit('/').next().unwrap_or_default().to_owned();
+        let moved = self.stage.act(Action::MoveAccount { account: account.id().into(), destination });
+        self.oracle.declare(|declared| {
+            declared.tree.places.insert(account, unit);
+        });
+        moved.then_some("AWS: account moved")
+    }
+
+    /// Edits AWS past the controller; false: AWS refuses, or there is nothing to edit.
+    fn by_hand(&self, hand: &Hand) -> bool {
+        let Some((operation, params)) = self.call(hand) else { return false };
+        let answer = self.stage.by_hand(operation, &params);
+        if let (Hand::Foreign(_), Some(made)) = (hand, &answer) {
+            self.oracle.is_foreign(made["resourceShare"]["resourceShareArn"].as_str().unwrap_or_default());
+        }
+        self.oracle.look_away();
+        answer.is_some()
+    }
+
+    fn call(&self, hand: &Hand) -> Option<(&'static str, Value)> {
+        let arn = |share: &String| self.stage.container(share, false).map(|container| container.arn);
+        let account = |a: &Account| json!([a.id()]);
+        let resource = |r: &Resource| json!([r.arn()]);
+        Some(match hand {
+            Hand::Associate(share, who) => (
+                "AssociateResourceShare",
+                json!({"resourceShareArn": arn(share)?, "principals": account(who)}),
+            ),
+            Hand::Disassociate(share, who) => (
+                "DisassociateResourceShare",
+                json!({"resourceShareArn": arn(share)?, "principals": account(who)}),
+            ),
+            Hand::AddResource(share, what) => (
+                "AssociateResourceShare",
+                json!({"resourceShareArn": arn(share)?, "resourceArns": resource(what)}),
+            ),
+            Hand::RemoveResource(share, what) => (
+                "DisassociateResourceShare",
+                json!({"resourceShareArn": arn(share)?, "resourceArns": resource(what)}),
+            ),
+            Hand::AllowExternal(share) => (
+                "UpdateResourceShare",
+                json!({"resourceShareArn": arn(share)?, "allowExternalPrincipals": true}),
+            ),
+            Hand::Rename(share) => {
+                ("UpdateResourceShare", json!({"resourceShareArn": arn(share)?, "name": "mine"}))
+            }
+            Hand::Tag(share) => {
+                let tags = json!([{"key": "team", "value": "by hand"}]);
+                let tagged = self.git.get(share).is_some_and(|manifest| manifest.tag.is_some());
+                ("TagResource", json!({"resourceShareArn": arn(share).filter(|_| tagged)?, "tags": tags}))
+            }
+            Hand::Unmark(share) => {
+                let keys = ["uid", "name", "side"].map(|key| format!("sharekeeper.dev/{key}"));
+                ("UntagResource", json!({"resourceShareArn": arn(share)?, "tagKeys": keys}))
+            }
+            Hand::Delete(share) => ("DeleteResourceShare", json!({"resourceShareArn": arn(share)?})),
+            Hand::Foreign(share) => (
+                "CreateResourceShare",
+                json!({"name": format!("{}.{share}", scene::NAMESPACE), "resourceArns": [Resource::List.arn()],
+                    "principals": [Account::Log.id()]}),
+            ),
+        })
+    }
+
+    /// All switches off, all names as they were, and no Share with what AWS does not know.
+    pub fn put_all_right(&mut self) {
+        let acts = [
+            Act::Halt(false),
+            Act::SuspendSet(false),
+            Act::Mode(Mode::Enforce),
+            Act::SuspendOwner(false),
+            Act::RenameOwner(false),
+        ];
+        let names = Account::ALL.map(|account| Act::RenameAccount(account, false));
+        let units = Unit::ALL.map(|unit| Act::RenameUnit(unit, false));
+        for act in acts.into_iter().chain(names).chain(units) {
+            self.govern(&act);
+        }
+        let manifests: Vec<Manifest> = self.git.values().cloned().collect();
+        for mut manifest in manifests {
+            manifest.switch = None;
+            manifest.resources.retain(|resource| *resource != Resource::Lost);
+            if manifest.resources.is_empty() {
+                manifest.resources.push(Resource::Gateway);
+            }
+            if self.git.get(&manifest.share) != Some(&manifest) {
+                self.apply(&manifest);
+            }
+        }
+        self.switch_off_what_is_going();
+        self.keep_git();
+    }
+
+    /// A tenant's switch holds back a deletion too.
+    fn switch_off_what_is_going(&self) {
+        for (share, last) in &self.applied {
+            let going =
+                self.stage.share(share).is_some_and(|s| !s["metadata"]["deletionTimestamp"].is_null());
+            if going && last.switch.is_some() {
+                let manifest = Manifest { switch: None, ..last.clone() };
+                // Where it went between the two, nothing is held back any more.
+                let _gone = self.stage.apply(&scene::share(&manifest));
+            }
+        }
+    }
+}

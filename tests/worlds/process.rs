@@ -1,0 +1,104 @@
+//! Each world in a process of its own: no state of one, not even a library's hidden counter, reaches another, so that a
+//! world by itself is what it was in a sweep. Processes are forked from one that has done what all need.
+
+#![allow(unsafe_code, reason = "fork, which the standard library does not have")]
+
+use std::{
+    io::{PipeReader, Read, Write},
+    panic::AssertUnwindSafe,
+};
+
+use simulator::kube::Cluster;
+
+use crate::{
+    life::{self, Verdict},
+    plan::Plan,
+    random,
+};
+
+mod libc {
+    unsafe extern "C" {
+        pub(super) fn fork() -> i32;
+        pub(super) fn waitpid(process: i32, status: *mut i32, options: i32) -> i32;
+        pub(super) fn _exit(code: i32) -> !;
+    }
+}
+
+/// What all worlds begin with.
+pub struct Beginning {
+    cluster: Option<Cluster>,
+}
+
+/// A world in its process.
+pub struct Running {
+    pub seed: u64,
+    process: i32,
+    answer: PipeReader,
+}
+
+impl Beginning {
+    /// Must be made and used while the process has one thread.
+    pub fn new() -> Self {
+        random::seed(0);
+        Self { cluster: Some(crate::stage::cluster()) }
+    }
+
+    /// Starts a world in a process of its own; `tell` has it print its calls.
+    pub fn start(&mut self, seed: u64, plan: &Plan, tell: bool) -> Running {
+        let (answer, mut question) = std::io::pipe().expect("pipes");
+        // SAFETY: this process has one thread, so the child finds no lock held by another.
+        let process = unsafe { libc::fork() };
+        assert!(process >= 0, "no further process can be started");
+        if process > 0 {
+            return Running { seed, process, answer };
+        }
+        drop(answer);
+        let cluster = self.cluster.take().expect("a child lives through one world");
+        let verdict = in_a_thread(seed, plan, cluster, tell);
+        let written = serde_json::to_writer(&mut question, &verdict).is_ok() && question.flush().is_ok();
+        drop(question);
+        // SAFETY: ends the child without what the parent has registered to be done at its own end.
+        unsafe { libc::_exit(i32::from(!written)) }
+    }
+}
+
+impl Running {
+    /// Waits for the verdict. A process that ends without one is a violation too.
+    pub fn verdict(mut self) -> Verdict {
+        let mut text = String::new();
+        let read = self.answer.read_to_string(&mut text);
+        let mut status = 0;
+        // SAFETY: `status` may be written; the process is a child that nobody else waits for.
+        unsafe { libc::waitpid(self.process, &raw mut status, 0) };
+        match (read, serde_json::from_str(&text)) {
+            (Ok(_), Ok(verdict)) => verdict,
+            _ => Verdict {
+                violations: vec![format!("its process ended with status {status}")],
+                ..Verdict::default()
+            },
+        }
+    }
+}
+
+/// In a thread that has drawn nothing yet: what a thread keeps of chance follows from the seed.
+fn in_a_thread(seed: u64, plan: &Plan, cluster: Cluster, tell: bool) -> Verdict {
+    let plan = plan.clone();
+    let thread = std::thread::Builder::new().stack_size(16 << 20).spawn(move || {
+        random::seed(seed);
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        let world = AssertUnwindSafe(|| runtime.block_on(life::live(seed, &plan, cluster, tell)));
+        std::panic::catch_unwind(world)
+    });
+    match thread.expect("threads").join() {
+        Ok(Ok(verdict)) => verdict,
+        Ok(Err(panic)) | Err(panic) => {
+            let text = panic.downcast_ref::<String>().cloned();
+            let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+            Verdict {
+                violations: vec![format!("panicked: {}", text.unwrap_or_default())],
+                ..Verdict::default()
+            }
+        }
+    }
+}
