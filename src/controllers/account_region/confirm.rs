@@ -7,6 +7,7 @@ use std::{
     sync::Arc,
 };
 
+use futures::{FutureExt, StreamExt, stream};
 use kube::{Api, Resource, ResourceExt, api::ListParams};
 use serde::de::DeserializeOwned;
 
@@ -22,6 +23,7 @@ use crate::{
     plan::{
         chain::{Chain, Owner},
         observed::{Container, Listing},
+        resolve::key_of,
         undeclared::record_name,
     },
 };
@@ -30,6 +32,8 @@ use crate::{
 const PAGE: u32 = 500;
 /// Pages at most: a listing that does not end is no listing.
 const PAGES: usize = 1000;
+/// Shares that are read at once.
+const READS_AT_ONCE: usize = 8;
 
 /// What was read live, for all removals of one pass.
 pub(super) struct Confirmed {
@@ -150,4 +154,37 @@ where
         }
     }
     Err("who declares it could not be read: the listing does not end".to_owned())
+}
+
+/// The Shares that the apiserver does not have as the plan does, or does not tell of: a store may be older than what a
+/// former leader has acted on, and to act on it would take away what is declared and give back what was revoked.
+pub(super) async fn passed_by(
+    context: &Context,
+    gathered: &Gathered,
+    chains: &[&Chain],
+) -> BTreeSet<ShareKey> {
+    let written: BTreeSet<&ShareKey> = chains.iter().filter_map(|chain| chain.owner.share()).collect();
+    let planned = gathered.shares().map(|(share, _)| (key_of(share), share));
+    let reads = planned.filter(|(key, _)| written.contains(key)).map(|(key, share)| {
+        async move {
+            let live = context.writer.live_in::<Share>(&key.namespace, &key.name).await;
+            if let Err(error) = &live {
+                tracing::warn!(error = %chain_of(error), "a Share could not be read, so nothing is sent for it");
+            }
+            let same = live.ok().flatten().is_some_and(|live| is_as_planned(share, &live));
+            (key, same)
+        }
+        .boxed()
+    });
+    let read: Vec<_> =
+        stream::iter(reads.collect::<Vec<_>>()).buffer_unordered(READS_AT_ONCE).collect().await;
+    read.into_iter().filter(|(_, same)| !same).map(|(key, _)| key).collect()
+}
+
+fn is_as_planned(planned: &Share, live: &Share) -> bool {
+    let life = |share: &Share| {
+        let metadata = &share.metadata;
+        (metadata.uid.clone(), metadata.generation, metadata.deletion_timestamp.clone())
+    };
+    life(planned) == life(live)
 }

@@ -160,7 +160,7 @@ async fn send(
     listing: &Listing,
     chains: &[&Chain],
 ) -> Vec<Receipt> {
-    let passed_by = passed_by(context, gathered, chains).await;
+    let passed_by = confirm::passed_by(context, gathered, chains).await;
     let is_outdated = |chain: &&Chain| chain.owner.share().is_some_and(|share| passed_by.contains(share));
     let (outdated, chains): (Vec<&Chain>, Vec<&Chain>) = chains.iter().copied().partition(is_outdated);
     let chains = &chains[..];
@@ -195,34 +195,6 @@ async fn send(
 /// Why a chain is not sent.
 const OUTDATED: &str =
     "the Share is not what it was when this was planned, or cannot be read now; it is planned anew";
-
-/// The Shares that the apiserver does not have as the plan does, or does not tell of: a store may be older than what a
-/// former leader has acted on, and to act on it would take away what is declared and give back what was revoked.
-async fn passed_by(context: &Context, gathered: &Gathered, chains: &[&Chain]) -> BTreeSet<ShareKey> {
-    let written: BTreeSet<&ShareKey> = chains.iter().filter_map(|chain| chain.owner.share()).collect();
-    let planned = gathered.shares().map(|(share, _)| (key_of(share), share));
-    let reads = planned.filter(|(key, _)| written.contains(key)).map(|(key, share)| {
-        async move {
-            let live = context.writer.live_in::<Share>(&key.namespace, &key.name).await;
-            if let Err(error) = &live {
-                tracing::warn!(error = %chain_of(error), "a Share could not be read, so nothing is sent for it");
-            }
-            let same = live.ok().flatten().is_some_and(|live| is_as_planned(share, &live));
-            (key, same)
-        }
-        .boxed()
-    });
-    let read: Vec<_> = stream::iter(reads.collect::<Vec<_>>()).buffer_unordered(AT_ONCE).collect().await;
-    read.into_iter().filter(|(_, same)| !same).map(|(key, _)| key).collect()
-}
-
-fn is_as_planned(planned: &Share, live: &Share) -> bool {
-    let life = |share: &Share| {
-        let metadata = &share.metadata;
-        (metadata.uid.clone(), metadata.generation, metadata.deletion_timestamp.clone())
-    };
-    life(planned) == life(live)
-}
 
 /// What must be on record in a Share's status before its chain is sent.
 #[derive(Clone, Debug)]
