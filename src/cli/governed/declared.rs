@@ -105,7 +105,9 @@ pub enum SourceError {
     #[error("the kubeconfig cannot be used; correct it, or name another with KUBECONFIG")]
     Kubeconfig(#[source] KubeconfigError),
     /// There is no way to a cluster.
-    #[error("there is no way to a cluster; set KUBECONFIG, or name a folder of manifests with --manifests")]
+    #[error(
+        "there is no way to a cluster; set KUBECONFIG, or give --manifests DIR where the command takes it"
+    )]
     Connect(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The cluster did not list a kind.
     #[error("the {kind}s in the cluster could not be listed")]
