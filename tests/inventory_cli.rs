@@ -303,3 +303,44 @@ async fn broken_manifests_and_a_cluster_without_an_installation_are_no_empty_inv
         assert_eq!(out, b"");
     }
 }
+
+/// Remembers, whenever something is on its way out, what AWS was asked before.
+struct Watched<'w> {
+    world: &'w World,
+    flushes: Vec<(usize, usize)>,
+    written: usize,
+}
+
+impl std::io::Write for Watched<'_> {
+    fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
+        self.written += String::from_utf8_lossy(text).matches("partner-prefixes").count();
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        let asked = self.world.ram_calls().iter().filter(|call| *call == "GetResourceShares").count();
+        self.flushes.push((asked, self.written));
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cell_is_out_before_the_next_one_is_read() {
+    let world = World::with_basics(505).await;
+    world.apply(set(json!({"regions": ["eu-west-1", "us-east-1", "eu-central-1"]}))).await;
+    let source = Source::Cluster(world.client.clone());
+    let args = InventoryArgs { at_once: 1, ..args(Choice::default(), Format::Table) };
+    let mut out = Watched { world: &world, flushes: vec![], written: 0 };
+    let base = std::future::ready(world.aws_config());
+    inventory(&args, &source, base, world.clock(), &mut out).await.unwrap();
+    // The head, three cells, the sums; eu-west-1 is the second cell.
+    assert_eq!(out.flushes, [(0, 0), (1, 0), (2, 1), (3, 1), (3, 1)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_share_that_cannot_be_placed_is_not_an_orphan() {
+    let world = varied(506).await;
+    world.poison("shares", &json!({"apiVersion": "sharekeeper.dev/v1alpha1", "kind": "Share", "metadata": {"name": "gone", "namespace": "network-team"}, "spec": {"account": 7}}));
+    let (_, report) = of_cluster(&world, Choice::default()).await;
+    assert!(listed(&report).contains(&("orphan".into(), "network-team/gone inner".into())), "{report:#}");
+}

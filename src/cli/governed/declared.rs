@@ -22,7 +22,10 @@ use crate::{
         UndeclaredShare,
     },
     cli::plan::manifests::{Manifests, Problem, load},
-    controllers::context::cell_of,
+    controllers::{
+        context::{OrganizationView, cell_of},
+        share,
+    },
     kube::watched::{Guarded, readable},
     model::{Cell, ShareKey},
     plan::record::{Record, Records},
@@ -102,7 +105,9 @@ pub enum SourceError {
     #[error("the kubeconfig cannot be used; correct it, or name another with KUBECONFIG")]
     Kubeconfig(#[source] KubeconfigError),
     /// There is no way to a cluster.
-    #[error("there is no way to a cluster; set KUBECONFIG, or name a folder of manifests with --manifests")]
+    #[error(
+        "there is no way to a cluster; set KUBECONFIG, or give --manifests DIR where the command takes it"
+    )]
     Connect(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The cluster did not list a kind.
     #[error("the {kind}s in the cluster could not be listed")]
@@ -165,14 +170,19 @@ impl From<&Manifests> for Declared {
 }
 
 impl Declared {
-    /// The Shares that cannot be read: what they declare is not known.
-    pub(in crate::cli) fn unreadable_shares(&self) -> BTreeSet<ShareKey> {
-        let unreadable = self.shares.iter().filter(|share| share.0.is_err());
+    /// The Shares of which it cannot be told what they declare in any cell: unreadable ones, and those whose account has no
+    /// id by these views. What bears their mark may be theirs.
+    pub(in crate::cli) fn undecided_shares(
+        &self,
+        views: &BTreeMap<String, OrganizationView>,
+    ) -> BTreeSet<ShareKey> {
+        let placed = |share: &Share| share::cell(share, views.values().cloned()).is_ok();
+        let undecided = self.shares.iter().filter(|share| !share.0.as_ref().is_ok_and(placed));
         let key = |share: &Arc<Guarded<Share>>| ShareKey {
             namespace: share.namespace().unwrap_or_default(),
             name: share.name_any(),
         };
-        unreadable.map(key).collect()
+        undecided.map(key).collect()
     }
 }
 

@@ -102,7 +102,7 @@ pub(super) struct Governed {
     pub(super) selections: BTreeMap<String, Selection>,
     /// Who governs each cell.
     pub(super) governors: BTreeMap<Cell, Governor>,
-    unreadable: BTreeSet<ShareKey>,
+    undecided: BTreeSet<ShareKey>,
     now: Timestamp,
 }
 
@@ -111,7 +111,7 @@ impl Governed {
     pub(super) async fn read(declared: Declared, sessions: &session::Sessions, now: Timestamp) -> Self {
         let (organizations, views) = organizations(&declared, sessions, now).await;
         let mut governed = Self {
-            unreadable: declared.unreadable_shares(),
+            undecided: declared.undecided_shares(&views),
             declared,
             organizations,
             views,
@@ -162,7 +162,7 @@ impl Governed {
             shares: here.collect(),
             organization,
             policies: self.declared.policies.clone(),
-            unreadable: self.unreadable.clone(),
+            unreadable: self.undecided.clone(),
             records: records.map(|(id, record)| (id.clone(), record.clone())).collect(),
             moved: false,
             scopes: Box::new(Vec::new),

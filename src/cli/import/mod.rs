@@ -225,7 +225,9 @@ impl ImportArgs {
         };
         let forecast = forecast(container, &share, gathered);
         let head = head(container, &declaration.notes, &forecast, now);
-        let told = [declaration.notes, forecast.refusals, forecast.changes].concat();
+        let refusals = forecast.refusals.iter().map(|why| format!("not adopted while this is so: {why}"));
+        let changes = forecast.changes.iter().map(|change| format!("will differ once adopted: {change}"));
+        let told = declaration.notes.into_iter().chain(refusals).chain(changes).collect();
         Ok(Imported { container, outcome: Outcome::Manifest { key, text: head + &body, told } })
     }
 }

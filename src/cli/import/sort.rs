@@ -54,9 +54,10 @@ pub(super) fn sort<'a>(gathered: &Gathered, listing: &'a Listing) -> Vec<Candida
                     why,
                     settled: found.why == crate::api::undeclared_share::Why::OtherInstallation,
                 }),
-                (None, ..) if container.state.is_live() => {
-                    settled("it carries the mark of a Share that cannot be read".to_owned())
-                }
+                (None, ..) if container.state.is_live() => settled(
+                    "it carries the mark of a Share that cannot be read, or whose account is not known"
+                        .to_owned(),
+                ),
                 (None, ..) => settled("it is being deleted".to_owned()),
             };
             Candidate { container, obstacle }

@@ -194,7 +194,8 @@ fn owners(plan: &Plan) -> BTreeMap<Arn, Vec<(ShareKey, Side)>> {
     owners
 }
 
-/// What lives and is neither claimed nor undeclared belongs to a Share that cannot be read: its mark names it.
+/// What lives and is neither claimed nor undeclared belongs to a Share that cannot be read, or whose account means nothing: its
+/// mark names it.
 fn owners_or_mark(
     owners: Vec<(ShareKey, Side)>,
     container: &Container,
