@@ -182,9 +182,9 @@ pub(super) async fn passed_by(
 }
 
 fn is_as_planned(planned: &Share, live: &Share) -> bool {
-    let life = |share: &Share| {
+    let identity = |share: &Share| {
         let metadata = &share.metadata;
         (metadata.uid.clone(), metadata.generation, metadata.deletion_timestamp.clone())
     };
-    life(planned) == life(live)
+    identity(planned) == identity(live)
 }

@@ -65,9 +65,9 @@ impl Rules {
         let fields = fields.map(|(field, value)| match (field.as_str(), value) {
             // Of an object's metadata rules see the name alone.
             ("metadata", Value::Object(metadata)) if map.contains_key("kind") => {
-                let names =
+                let kept =
                     metadata.iter().filter(|(key, _)| ["name", "generateName"].contains(&key.as_str()));
-                (field.clone(), names.map(|(k, v)| (k.clone(), v.clone())).collect::<Map<_, _>>().into())
+                (field.clone(), kept.map(|(k, v)| (k.clone(), v.clone())).collect::<Map<_, _>>().into())
             }
             _ => (field.clone(), value.clone()),
         });
