@@ -95,6 +95,8 @@ fn alone(beginning: &mut process::Beginning, seed: u64, args: &Args) -> bool {
         }
         None => draw::plan(seed),
     };
+    let json = |plan: &plan::Plan| serde_json::to_string(plan).expect("plans are plain data");
+    println!("{}", json(&plan));
     let verdict = beginning.start(seed, &plan, args.calls).verdict();
     let fine = verdict.violations.is_empty();
     if fine {
@@ -105,7 +107,7 @@ fn alone(beginning: &mut process::Beginning, seed: u64, args: &Args) -> bool {
             let (plan, verdict) = shrink::smallest(beginning, seed, plan);
             println!("\nthe smallest part of it that is still violated:");
             sweep::tell_failure(seed, &plan, &verdict);
-            println!("{}", serde_json::to_string(&plan).expect("plans are plain data"));
+            println!("{}", json(&plan));
         }
     }
     println!("trace {:016x}, violations: {}", verdict.trace, verdict.violations.len());

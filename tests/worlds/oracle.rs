@@ -47,12 +47,15 @@ struct Book {
     may: BTreeSet<Grant>,
     /// When a grant was last declared.
     left: BTreeMap<Grant, f64>,
-    /// What was in force at the last look.
+    /// What was in force at the last look, and when that was: what is different now may have become so right after it.
     before: BTreeSet<Grant>,
+    looked: f64,
     /// RAM shares that are not the controller's.
     foreign: BTreeSet<String>,
     /// For which Share a RAM share was made, by ARN: a mark may be taken away.
     made_for: BTreeMap<String, String>,
+    /// When somebody last put an account or resource into a Share's container, or took it out, by hand.
+    hands: BTreeMap<(String, String), f64>,
     halted_since: Option<f64>,
     violations: Vec<String>,
 }
@@ -68,8 +71,10 @@ impl Oracle {
             may: BTreeSet::new(),
             left: BTreeMap::new(),
             before: BTreeSet::new(),
+            looked: net.now(),
             foreign,
             made_for: BTreeMap::new(),
+            hands: BTreeMap::new(),
             halted_since: None,
             violations: vec![],
         };
@@ -116,11 +121,19 @@ impl Oracle {
             book.must.insert(grant, now);
         }
         book.before = truth;
+        book.looked = now;
     }
 
     /// This share is nobody's but its maker's.
     pub fn is_foreign(&self, arn: &str) {
         self.book().foreign.insert(arn.to_owned());
+    }
+
+    /// Somebody edits this in a Share's container: what comes of it, now or while AWS takes its time, is not the
+    /// controller's doing. A blank entity stands for all of them.
+    pub fn is_edited(&self, share: &str, entity: &str) {
+        let now = self.net.now();
+        self.book().hands.insert((share.to_owned(), entity.to_owned()), now);
     }
 
     /// All grants in force, those of foreign shares apart.
@@ -163,8 +176,8 @@ impl Oracle {
         for grant in appeared {
             let left = book.left.get(&grant).copied().unwrap_or(f64::NEG_INFINITY);
             // When somebody outside accepts an invitation is not the controller's to say: it must have been declared once.
-            let last = if grant.1.1 == PARTNER { f64::MIN } else { now - grace.appearing };
-            if !book.may.contains(&grant) && left < last {
+            let last = if grant.1.1 == PARTNER { f64::MIN } else { book.looked - grace.appearing };
+            if !book.may.contains(&grant) && left < last && !book.is_by_hand(&grant, f64::MIN) {
                 let (share, (resource, principal)) = grant;
                 book.violations.push(format!(
                     "{time:.3} s: {principal} was given {resource} for {share}, which does not declare it; seen at {at}"
@@ -173,7 +186,8 @@ impl Oracle {
         }
         for grant in vanished {
             let since = book.must.get(&grant).copied().unwrap_or(f64::INFINITY);
-            if since <= now - grace.vanishing {
+            let then = book.looked - grace.vanishing;
+            if since <= then && !book.is_by_hand(&grant, then) {
                 let (share, (resource, principal)) = grant;
                 let since = since - EPOCH as f64;
                 book.violations.push(format!("{time:.3} s: {principal} lost {resource}, which {share} declares since {since:.3} s; seen at {at}"));
@@ -183,6 +197,7 @@ impl Oracle {
             book.violations.push(format!("{time:.3} s: two shares are marked {mark}; seen at {at}"));
         }
         book.before = truth;
+        book.looked = now;
     }
 
     fn look_at_write(&self, operation: &str) {
@@ -210,6 +225,9 @@ impl Oracle {
 impl Checkpoint for Oracle {
     fn pass(&self, point: &Point) -> BoxFuture<'static, Passage> {
         let operation = &point.call.operation;
+        if point.call.service == "ram" && point.call.kind == Kind::Read && point.stage == Stage::After {
+            self.look(operation);
+        }
         if point.call.service == "ram" && point.call.kind == Kind::Write {
             match point.stage {
                 Stage::Before => self.look_at_halt(operation),
@@ -224,6 +242,13 @@ impl Checkpoint for Oracle {
 }
 
 impl Book {
+    /// Whether somebody has edited since then what a grant rests on.
+    fn is_by_hand(&self, (share, (resource, principal)): &Grant, then: f64) -> bool {
+        [*resource, principal.as_str(), ""]
+            .into_iter()
+            .any(|entity| self.hands.get(&(share.clone(), entity.to_owned())).is_some_and(|at| *at >= then))
+    }
+
     fn recount(&mut self, now: f64) {
         let mut declared = self.declared.clone();
         let mut may = declared.grants();

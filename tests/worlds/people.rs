@@ -21,6 +21,7 @@ pub struct People {
     /// What was last applied under each name.
     applied: BTreeMap<String, Manifest>,
     requests: u32,
+    halted: bool,
     set: (bool, Mode),
 }
 
@@ -32,6 +33,7 @@ impl People {
             git: BTreeMap::new(),
             applied: BTreeMap::new(),
             requests: 0,
+            halted: false,
             set: (false, Mode::Enforce),
         }
     }
@@ -110,6 +112,7 @@ impl People {
             Act::Halt(halt) => {
                 self.stage.apply(&scene::installation(*halt)).unwrap();
                 self.oracle.halt(*halt);
+                self.halted = *halt;
                 Some("edit: halt")
             }
             Act::SuspendSet(suspend) => Some(self.put_set(*suspend, self.set.1)),
@@ -174,6 +177,18 @@ impl People {
         if let (Hand::Foreign(_), Some(made)) = (hand, &answer) {
             self.oracle.is_foreign(made["resourceShare"]["resourceShareArn"].as_str().unwrap_or_default());
         }
+        if answer.is_some() {
+            match hand {
+                Hand::Associate(share, account) | Hand::Disassociate(share, account) => {
+                    self.oracle.is_edited(share, account.id());
+                }
+                Hand::AddResource(share, resource) | Hand::RemoveResource(share, resource) => {
+                    self.oracle.is_edited(share, resource.arn());
+                }
+                Hand::Delete(share) => self.oracle.is_edited(share, ""),
+                _ => {}
+            }
+        }
         self.oracle.look_away();
         answer.is_some()
     }
@@ -212,6 +227,8 @@ impl People {
                 ("TagResource", json!({"resourceShareArn": arn(share).filter(|_| tagged)?, "tags": tags}))
             }
             Hand::Unmark(share) => {
+                // One that is on record nowhere yet is nobody's without its mark.
+                let arn = |share| arn(share).filter(|arn| self.is_on_record(share, arn));
                 let keys = ["uid", "name", "side"].map(|key| format!("sharekeeper.dev/{key}"));
                 ("UntagResource", json!({"resourceShareArn": arn(share)?, "tagKeys": keys}))
             }
@@ -224,18 +241,23 @@ impl People {
         })
     }
 
+    /// Whether a Share's status names a container.
+    fn is_on_record(&self, share: &str, arn: &str) -> bool {
+        let containers = self.stage.share(share).map(|share| share["status"]["containers"].clone());
+        containers.is_some_and(|all| all.as_array().into_iter().flatten().any(|one| one["id"] == arn))
+    }
+
     /// All switches off, all names as they were, and no Share with what AWS does not know.
     pub fn put_all_right(&mut self) {
-        let acts = [
-            Act::Halt(false),
-            Act::SuspendSet(false),
-            Act::Mode(Mode::Enforce),
-            Act::SuspendOwner(false),
-            Act::RenameOwner(false),
-        ];
+        if self.halted {
+            self.govern(&Act::Halt(false));
+        }
+        if self.set != (false, Mode::Enforce) {
+            self.put_set(false, Mode::Enforce);
+        }
         let names = Account::ALL.map(|account| Act::RenameAccount(account, false));
         let units = Unit::ALL.map(|unit| Act::RenameUnit(unit, false));
-        for act in acts.into_iter().chain(names).chain(units) {
+        for act in [Act::SuspendOwner(false), Act::RenameOwner(false)].into_iter().chain(names).chain(units) {
             self.govern(&act);
         }
         let manifests: Vec<Manifest> = self.git.values().cloned().collect();

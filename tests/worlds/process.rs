@@ -21,8 +21,17 @@ mod libc {
         pub(super) fn fork() -> i32;
         pub(super) fn waitpid(process: i32, status: *mut i32, options: i32) -> i32;
         pub(super) fn _exit(code: i32) -> !;
+        pub(super) fn setrlimit(resource: u32, limit: *const [u64; 2]) -> i32;
     }
+
+    /// `RLIMIT_CPU` and `RLIMIT_AS` of Linux.
+    pub(super) const CPU: u32 = 0;
+    pub(super) const MEMORY: u32 = 9;
 }
+
+/// What a world may take, in seconds of a processor and in bytes: one that runs away is a violation, and must not take
+/// the machine with it.
+const MOST: [(u32, u64); 2] = [(libc::CPU, 60), (libc::MEMORY, 2 << 30)];
 
 /// What all worlds begin with.
 pub struct Beginning {
@@ -53,6 +62,12 @@ impl Beginning {
             return Running { seed, process, answer };
         }
         drop(answer);
+        for (resource, most) in MOST {
+            let limit = [most, most];
+            // SAFETY: the limit is two numbers, the soft and the hard one, as the call reads them.
+            let set = unsafe { libc::setrlimit(resource, &raw const limit) };
+            assert_eq!(set, 0, "limits can be set");
+        }
         let cluster = self.cluster.take().expect("a child lives through one world");
         let verdict = in_a_thread(seed, plan, cluster, tell);
         let written = serde_json::to_writer(&mut question, &verdict).is_ok() && question.flush().is_ok();

@@ -136,7 +136,12 @@ pub fn objects(organization: &str) -> Vec<Value> {
 
 pub fn installation(halt: bool) -> Value {
     json!({"apiVersion": API, "kind": "Installation", "metadata": {"name": "sharekeeper"},
-        "spec": {"id": INSTALLATION, "halt": halt}})
+        "spec": {"id": INSTALLATION, "halt": halt, "budget": much()}})
+}
+
+/// A budget that holds nothing: what is held waits for a person, and no world has one who approves.
+fn much() -> Value {
+    json!({"maxRemovals": 1_000_000, "maxPercent": 100})
 }
 
 pub fn set(suspend: bool, mode: Mode) -> Value {
@@ -147,7 +152,7 @@ pub fn set(suspend: bool, mode: Mode) -> Value {
     };
     json!({"apiVersion": API, "kind": "AccountSet", "metadata": {"name": "network"}, "spec": {
         "mode": mode, "suspend": suspend, "organization": "acme", "accounts": [{"name": "network-prod"}],
-        "regions": [REGION], "access": {"roleName": ROLE}}})
+        "regions": [REGION], "access": {"roleName": ROLE}, "budget": much()}})
 }
 
 pub fn policy(policy: Policy) -> Value {

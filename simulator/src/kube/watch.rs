@@ -140,6 +140,10 @@ impl Watcher {
             Some(WatchFault::Behind(by)) => self.behind.push((by, line)),
             Some(WatchFault::End) => {
                 self.pass(line, weather);
+                // What was kept back is delivered too: an apiserver that closes a watch has sent all it had.
+                while let Some(line) = self.lagging.pop_front() {
+                    self.send(Ok(line));
+                }
                 self.sender = None;
             }
             Some(WatchFault::Break) => self.break_off(),

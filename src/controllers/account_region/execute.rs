@@ -300,11 +300,18 @@ fn put_intent(containers: &mut Vec<ShareContainer>, side: Side, intent: &Intent,
     };
     let entry = match intent {
         Intent::Create(incarnation, own) => {
-            let same = before.filter(|c| c.incarnation == *incarnation && c.id.is_none());
-            let sent = same.and_then(|c| c.create_sent_at.clone()).unwrap_or(now);
-            let tag_keys: BTreeSet<String> = entry.tag_keys.into_iter().chain(own.iter().cloned()).collect();
+            let tag_keys: BTreeSet<String> = entry.tag_keys.iter().chain(own).cloned().collect();
             let tag_keys = tag_keys.into_iter().collect();
-            ShareContainer { incarnation: *incarnation, create_sent_at: Some(sent), tag_keys, ..entry }
+            let sent = |c: &&ShareContainer| {
+                c.incarnation == *incarnation && c.id.is_none() && c.create_sent_at.is_some()
+            };
+            match before.filter(sent) {
+                // A retry: what the last report said of it stays, or each would write the status again.
+                Some(same) => ShareContainer { tag_keys, ..same.clone() },
+                None => {
+                    ShareContainer { incarnation: *incarnation, create_sent_at: Some(now), tag_keys, ..entry }
+                }
+            }
         }
         Intent::Adopt(id) => ShareContainer {
             id: Some(id.to_string()),
