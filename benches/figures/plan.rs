@@ -37,6 +37,9 @@ const ROUNDS: u32 = 5;
 struct Nothing;
 
 impl Recollection for Nothing {
+    fn open_until(&self, _: &ShareKey, _: Side) -> Option<Timestamp> {
+        None
+    }
     fn unlisted_for_long(&self, _: &Arn) -> bool {
         false
     }
@@ -76,7 +79,7 @@ pub(crate) fn pure() {
         action: UndeclaredAction::Report,
         grace: Duration::ZERO,
         ignore: &[],
-        moved: false,
+        set: "",
         permits: &Unasked,
         now,
     };

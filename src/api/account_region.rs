@@ -225,6 +225,9 @@ pub struct Approved {
     pub digest: String,
     /// When it was acted on.
     pub at: Time,
+    /// The UID of the AccountSet under which it was given. Under another one it releases nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account_set_uid: Option<String>,
     /// The removals that it released and that were not seen done yet, each by a fingerprint.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 1000))]

@@ -165,6 +165,13 @@ pub struct UndeclaredShareStatus {
     /// When a second complete read showed it still there. The grace period counts from here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmed_at: Option<Time>,
+    /// The UID of the AccountSet under which it was seen so. Under another one it is seen anew, and waited for anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account_set_uid: Option<String>,
+    /// When the access of those outside ends, for what was released; also of those whom AWS does not list now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1000))]
+    pub ends: Vec<UndeclaredEnd>,
     /// Digest of its grants as seen: copy it into `spec.evidence` with a decision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<String>,
@@ -238,6 +245,16 @@ pub struct UndeclaredPrincipal {
     /// When its access ends, for what was released. It is revoked then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Time>,
+}
+
+/// The end of somebody's access to something that was released.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UndeclaredEnd {
+    /// The principal as AWS has it.
+    pub id: String,
+    /// Its access is revoked then.
+    pub until: Time,
 }
 
 /// Exact numbers of something undeclared.

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use kube::{Resource, ResourceExt, runtime::controller::Action};
 
 use super::{
-    account_region::{records, report::changed},
+    account_region::{records, report::changed, ungoverned::NO_INSTALLATION},
     context::{Context, FINALIZER, OrganizationView, cell_of},
     share_index::account_pin,
     telemetry::Weight,
@@ -63,6 +63,9 @@ pub async fn reconcile(share: Arc<Guarded<Share>>, context: Arc<Context>) -> Res
 
 /// Whether a cell governs the Share, and its own controller reports it; else why not.
 fn governed(context: &Arc<Context>, share: &Share) -> Result<(), Refusal> {
+    if context.installation().is_none() {
+        return Err(Refusal::new(Reason::NoInstallation, NO_INSTALLATION));
+    }
     let organizations = context.stores.organizations.all();
     let views = organizations.iter().map(|organization| context.organization(Some(&organization.name_any())));
     let cell = cell(share, views)?;

@@ -10,14 +10,14 @@ use crate::{
         adoption::{self, adoptable, is_forced},
         budget::{self, Budgets},
         chain::{Chain, Owner, Proof},
-        change::Change,
+        change::{Change, ChangeKind},
         claim::{Claim, Marked, Recollection, claim},
         desired::{Cause, Desired, DesiredShare, Fate, Refusal},
         gate::Gate,
         observed::Listing,
         record::Records,
         step::{Create, batch, removal},
-        sweep::{Sweep, judge},
+        sweep::{self, Sweep, judge},
         undeclared::{Marks, Undeclared, undeclared},
         view::{Plan, SideView},
     },
@@ -46,13 +46,16 @@ pub fn plan(desired: &Desired, listing: &Listing, circumstances: &Circumstances<
     let mut plan = Plan::default();
     let mut claims = claims(desired, listing, circumstances);
     refuse_double_claims(&mut claims);
-    let mut claimed = BTreeSet::new();
+    let (mut claimed, mut disputed) = (BTreeSet::new(), BTreeMap::new());
     for side in &claims {
         let view = compare(side, circumstances);
         // A container that somebody else took is not ours to account for. One that is being released is its Share's until
         // that is gone, and on record then.
-        if !view.lost {
-            claimed.extend(view.container.clone());
+        let container = view.container.clone();
+        if view.lost {
+            disputed.extend(container.map(|id| (id, side.share.key.clone())));
+        } else {
+            claimed.extend(container);
         }
         if view.adopting {
             plan.adopting.extend(view.container.clone().map(|id| (id, side.share.key.clone())));
@@ -62,11 +65,14 @@ pub fn plan(desired: &Desired, listing: &Listing, circumstances: &Circumstances<
     plan.undeclared = undeclared(listing, &claimed, &circumstances.marks);
     for found in &mut plan.undeclared {
         let record = circumstances.marks.records.get(&found.container.id);
-        found.verdict = judge(found, record, &circumstances.sweep, circumstances.gate);
+        found.verdict = match disputed.get(&found.container.id) {
+            Some(share) => sweep::disputed(share),
+            None => judge(found, record, &circumstances.sweep, circumstances.gate),
+        };
     }
     budget::hold(&mut plan, listing, &circumstances.budgets, circumstances.now);
     let chains = claims.iter().filter_map(|side| side.chain(&plan));
-    let sweeps = plan.undeclared.iter().filter_map(|found| sweep(found, circumstances.marks.records));
+    let sweeps = plan.undeclared.iter().filter_map(|found| sweeping(found, circumstances.marks.records));
     plan.chains = chains.chain(sweeps).collect();
     plan.order();
     plan
@@ -133,7 +139,7 @@ impl<'a> Claimed<'a> {
     fn chain(&self, plan: &Plan) -> Option<Chain> {
         let want = self.share.containers.get(&self.side)?;
         let view = plan.shares.get(&self.share.key)?.get(&self.side)?;
-        let incarnation = if let Claim::Absent { incarnation } = self.found { incarnation } else { 1 };
+        let incarnation = if let Claim::Absent { incarnation, .. } = self.found { incarnation } else { 1 };
         let steps = batch(&view.allowed, || Create::of(want, &self.mark, incarnation), &self.mark);
         let (container, basis) = match &self.found {
             Claim::Found(container) => (Some(container.id.clone()), container.basis()),
@@ -182,6 +188,7 @@ fn compare(side: &Claimed<'_>, circumstances: &Circumstances<'_>) -> SideView {
         container: side.container().cloned(),
         unlisted: matches!(side.found, Claim::Unlisted { .. }),
         lost: matches!(side.found, Claim::Lost { .. }),
+        open_until: if let Claim::Absent { open_until, .. } = side.found { open_until } else { None },
         refused: side.refused.clone(),
         ..SideView::default()
     };
@@ -199,8 +206,32 @@ fn compare(side: &Claimed<'_>, circumstances: &Circumstances<'_>) -> SideView {
             Some(reason) => view.held.push((change, reason)),
         }
     }
+    hold_what_the_permission_holds(&mut view);
     view.adopting = side.adopting && !(view.allowed.is_empty() && view.held.is_empty());
     view
+}
+
+/// Where a permission is not swapped now, nothing is added that would be granted under the wrong one (law 2).
+fn hold_what_the_permission_holds(view: &mut SideView) {
+    let swaps: Vec<(String, Reason)> = view
+        .held
+        .iter()
+        .filter_map(|(change, reason)| match &change.kind {
+            ChangeKind::SetPermission(to) => Some((to.resource_type.clone(), *reason)),
+            _ => None,
+        })
+        .collect();
+    for change in std::mem::take(&mut view.allowed) {
+        let swap = match &change.kind {
+            ChangeKind::AddPrincipal(_) => swaps.first(),
+            ChangeKind::AddResource(arn) => swaps.iter().find(|(t, _)| ram::diff::is_of_type(arn, t)),
+            _ => None,
+        };
+        match swap {
+            None => view.allowed.push(change),
+            Some((_, reason)) => view.held.push((change, *reason)),
+        }
+    }
 }
 
 fn held(
@@ -221,7 +252,7 @@ fn held(
 }
 
 /// The chain that removes something undeclared, as far as it is to be removed now.
-fn sweep(found: &Undeclared, records: &Records) -> Option<Chain> {
+fn sweeping(found: &Undeclared, records: &Records) -> Option<Chain> {
     let steps = removal(&found.verdict.allowed);
     let record = records.get(&found.container.id)?;
     (!steps.is_empty()).then(|| Chain {

@@ -70,17 +70,17 @@ impl Limit {
         now: Timestamp,
     ) -> Result<Used, String> {
         let current = used.filter(|used| self.lasts(used.since, now) && !mutant::is(Mutant::BudgetPerPass));
+        let spent = current.filter(|used| used.removed > 0);
+        let spent = spent.map(|used| format!(", {} of them used since {}", used.removed, used.since));
         let used = current.unwrap_or(Used { since: now, removed: 0, existing });
         let (most, of) = self.most(used.existing);
         if used.removed.saturating_add(more) <= most {
             return Ok(Used { removed: used.removed + more, ..used });
         }
         Err(format!(
-            "{more} removals, of which {} may be made in {}{of}, {} of them used since {}",
-            most,
+            "{more} removals, of which {most} may be made in {}{of}{}",
             words(self.window),
-            used.removed,
-            used.since
+            spent.unwrap_or_default()
         ))
     }
 

@@ -13,6 +13,10 @@ use crate::{
     },
 };
 
+/// How long after a create was sent it may have made something that no listing shows, in seconds: a call's longest life
+/// twice over, and AWS's time to show what it made.
+pub const OPEN_SECONDS: i64 = 120 + WINDOW_SECONDS;
+
 /// What the listing says of one side of a Share.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Claim<'a> {
@@ -22,6 +26,8 @@ pub enum Claim<'a> {
     Absent {
         /// One more than that of the container which is proven gone; the recorded one where a create may be under way.
         incarnation: i64,
+        /// A create was sent whose outcome is not known: until a whole reading that begins then, it may have made one.
+        open_until: Option<Timestamp>,
     },
     /// We made it and no complete listing shows it, nor shows it gone.
     Unlisted {
@@ -75,6 +81,10 @@ pub trait Recollection {
     /// Whether AWS refused the last create of this side because its token belongs to an earlier request.
     fn token_is_spent(&self, share: &ShareKey, side: Side) -> bool;
 
+    /// Until a whole reading that begins when may a create of this side that is on record as sent, and has no answer on record,
+    /// have made something? None: it has not.
+    fn open_until(&self, share: &ShareKey, side: Side) -> Option<Timestamp>;
+
     /// Whether somebody undoes this change again and again, and it was made so lately that it waits.
     fn is_contended(&self, share: &ShareKey, side: Side, change: &ChangeKind, now: Timestamp) -> bool;
 }
@@ -82,7 +92,8 @@ pub trait Recollection {
 /// Finds the container of one side of a Share: first the one in the ledger, then one that carries the mark.
 ///
 /// Only long silence proves absence; a tombstone proves it at once (ram.md §2.4). A create whose token is spent, that was
-/// sent longer ago than AWS takes to show what it made, and of which nothing is listed, needs another token.
+/// sent longer ago than AWS takes to show what it made, and of which nothing is listed, needs another token. What is being
+/// adopted may still carry the mark of the Share of ours that had it before.
 pub fn claim<'a>(
     marked: &Marked<'a>,
     mark: &Mark,
@@ -94,9 +105,11 @@ pub fn claim<'a>(
     let recorded = ledger.and_then(|entry| entry.id.as_ref());
     if let Some(container) = recorded.and_then(|id| listing.containers.get(id)).filter(|c| c.state.is_live())
     {
+        let adopting = ledger.is_some_and(|entry| entry.adopting);
         return match whose(container, mark) {
+            Whose::Other { to: _, ours: true } if adopting => Claim::Found(container),
             Whose::Ours | Whose::Unmarked => Claim::Found(container),
-            Whose::Other(to) => Claim::Lost { id: container.id.clone(), to },
+            Whose::Other { to, .. } => Claim::Lost { id: container.id.clone(), to },
         };
     }
     if let Some(container) = marked.bearing(mark).filter(|_| !mutant::is(Mutant::StatusOnly)) {
@@ -109,17 +122,22 @@ pub fn claim<'a>(
         }
     }
     match (ledger, recorded) {
-        (None, _) => Claim::Absent { incarnation: 1 },
+        (None, _) => Claim::Absent { incarnation: 1, open_until: None },
         (Some(entry), None) => {
             let sent = entry.create_sent_at.unwrap_or(now);
             let long_ago = now.as_second() - sent.as_second() >= WINDOW_SECONDS;
             let in_vain = long_ago && recollection.token_is_spent(&mark.share, mark.side);
-            Claim::Absent { incarnation: entry.incarnation.max(1) + i64::from(in_vain) }
+            Claim::Absent {
+                incarnation: entry.incarnation.max(1) + i64::from(in_vain),
+                open_until: entry
+                    .create_sent_at
+                    .and_then(|_| recollection.open_until(&mark.share, mark.side)),
+            }
         }
         (Some(entry), Some(id)) => {
             let gone = listing.containers.contains_key(id) || entry.deleted;
             if gone || recollection.unlisted_for_long(id) {
-                Claim::Absent { incarnation: entry.incarnation + 1 }
+                Claim::Absent { incarnation: entry.incarnation + 1, open_until: None }
             } else {
                 Claim::Unlisted { id: id.clone() }
             }
@@ -130,7 +148,11 @@ pub fn claim<'a>(
 enum Whose {
     Ours,
     Unmarked,
-    Other(String),
+    Other {
+        to: String,
+        /// A Share of this installation.
+        ours: bool,
+    },
 }
 
 fn whose(container: &Container, mark: &Mark) -> Whose {
@@ -138,14 +160,19 @@ fn whose(container: &Container, mark: &Mark) -> Whose {
         return Whose::Ours;
     }
     if let Origin::ServiceManaged(feature_set) = &container.origin {
-        return Whose::Other(format!("AWS itself (feature set {feature_set})"));
+        return Whose::Other { to: format!("AWS itself (feature set {feature_set})"), ours: false };
     }
     match container.mark() {
         Some(found) if found.claims_same(mark) => Whose::Ours,
-        Some(found) => Whose::Other(format!("Share {} of installation {}", found.share, found.installation)),
+        Some(found) => Whose::Other {
+            to: format!("Share {} of installation {}", found.share, found.installation),
+            ours: found.installation == mark.installation,
+        },
         // A mark of which only shreds are left says nothing against the ledger, unless they name another installation.
         None => match crate::model::mark::installation_of(&container.tags) {
-            Some(other) if other != mark.installation => Whose::Other(format!("installation {other}")),
+            Some(other) if other != mark.installation => {
+                Whose::Other { to: format!("installation {other}"), ours: false }
+            }
             _ => Whose::Unmarked,
         },
     }
@@ -176,7 +203,10 @@ mod tests {
         let short = |id: &Arn| id.as_str().rsplit('/').next().unwrap().to_owned();
         match claim {
             Claim::Found(container) => format!("found {}", short(&container.id)),
-            Claim::Absent { incarnation } => format!("absent #{incarnation}"),
+            Claim::Absent { incarnation, open_until: None } => format!("absent #{incarnation}"),
+            Claim::Absent { incarnation, open_until: Some(until) } => {
+                format!("absent #{incarnation} open until {}", until.as_second() - at(0).as_second())
+            }
             Claim::Unlisted { id } => format!("unlisted {}", short(id)),
             Claim::Lost { id, to } => format!("lost {} to {to}", short(id)),
             Claim::Unadopted => "unadopted".to_owned(),
@@ -238,6 +268,29 @@ mod tests {
             claimed([&shred("them")], Some(&entry(Some("a"), 1)), false),
             "lost a to installation them"
         );
+    }
+
+    #[test]
+    fn a_create_that_is_on_record_is_open_as_long_as_is_recalled() {
+        let recollection = Recalled { open_until: Some(at(700)), ..NOTHING };
+        let of = |ledger: LedgerEntry| {
+            words(&claim(&Marked::of(&listing([])), &mark(), Some(&ledger), &recollection, at(9_000)))
+        };
+        assert_eq!(
+            of(LedgerEntry { create_sent_at: Some(at(0)), ..entry(None, 2) }),
+            "absent #2 open until 700"
+        );
+        assert_eq!(of(entry(None, 2)), "absent #2");
+    }
+
+    #[test]
+    fn what_is_being_adopted_may_carry_the_mark_of_a_former_share_of_ours_and_of_nobody_else() {
+        let adopting = LedgerEntry { adopting: true, ..entry(Some("a"), 1) };
+        let by = |installation| {
+            claimed([&one("a").marked(installation, "former", Side::Inner)], Some(&adopting), false)
+        };
+        assert_eq!(by(US), "found a");
+        assert_eq!(by("them"), "lost a to Share network-team/former of installation them");
     }
 
     #[test]

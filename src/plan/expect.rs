@@ -38,6 +38,8 @@ struct Entry {
     value: Value,
     /// A read has shown it.
     shown: bool,
+    /// For how long it is expected, in seconds.
+    lasts: i64,
 }
 
 /// What a write concerned.
@@ -57,10 +59,18 @@ enum Value {
     Made(Box<Container>),
     Deleted,
     Present(Row),
-    Absent(AssociationState),
+    /// `was`: how it was expected by a write that no read need have shown. Then that a read is without it proves nothing,
+    /// since AWS keeps the rows of what was taken out; it may be in force.
+    Absent {
+        state: AssociationState,
+        was: Option<Row>,
+    },
     Text(String),
     Flag(bool),
-    Permission { arn: Option<String>, version: Option<String> },
+    Permission {
+        arn: Option<String>,
+        version: Option<String>,
+    },
     NoTag,
 }
 
@@ -89,17 +99,29 @@ impl Expectations {
 
     /// A container was made.
     pub fn made(&mut self, container: Container, now: Timestamp) {
-        self.put(container.id.clone(), Expected::Existence, Value::Made(Box::new(container)), now);
+        let id = container.id.clone();
+        self.put(id, Expected::Existence, Value::Made(Box::new(container)), now, WINDOW_SECONDS);
     }
 
     /// A write to an existing container was answered with success.
     pub fn wrote(&mut self, container: &Arn, action: &Action, outer: bool, now: Timestamp) {
-        let mut put = |expected, value| self.put(container.clone(), expected, value, now);
+        self.expect(container, action, outer, now, WINDOW_SECONDS);
+    }
+
+    /// AWS says that what a write would have done is so already. That may have been an answer of the past, so it is expected
+    /// for a short while only.
+    pub fn found_so(&mut self, container: &Arn, action: &Action, outer: bool, now: Timestamp) {
+        self.expect(container, action, outer, now, SETTLED_SECONDS);
+    }
+
+    fn expect(&mut self, container: &Arn, action: &Action, outer: bool, now: Timestamp, lasts: i64) {
+        let mut put = |expected, value| self.put(container.clone(), expected, value, now, lasts);
         match action {
             Action::Create(_) => {}
             Action::Delete => put(Expected::Existence, Value::Deleted),
             Action::Disassociate(members) => {
-                each(members, |expected| put(expected, Value::Absent(AssociationState::Disassociating)));
+                let state = AssociationState::Disassociating;
+                each(members, |expected| put(expected, Value::Absent { state: state.clone(), was: None }));
             }
             Action::Associate(members) => {
                 each(members, |expected| put(expected, Value::Present(associating(outer))));
@@ -125,24 +147,40 @@ impl Expectations {
         }
     }
 
-    fn put(&mut self, container: Arn, expected: Expected, value: Value, since: Timestamp) {
+    fn put(&mut self, container: Arn, expected: Expected, value: Value, since: Timestamp, lasts: i64) {
         if mutant::is(Mutant::NoExpectations) {
             return;
         }
+        let value = match value {
+            Value::Absent { state, .. } => {
+                Value::Absent { state, was: self.expected_row(&container, &expected) }
+            }
+            other => other,
+        };
         if matches!(value, Value::Deleted) {
             self.entries.retain(|(id, _), _| *id != container);
         }
-        // What was made is expected as it was changed since.
+        // What was made is expected as it was changed since. What was taken out of it may be in force until it is shown.
         if let Some(Entry { value: Value::Made(made), .. }) =
             self.entries.get_mut(&(container.clone(), Expected::Existence))
         {
-            match (&expected, &value) {
-                (Expected::Principal(p), Value::Absent(_)) => drop(made.principals.remove(p)),
-                (Expected::Resource(r), Value::Absent(_)) => drop(made.resources.remove(r)),
-                _ => lay(made, &expected, &value),
-            }
+            lay(made, &expected, &value);
         }
-        self.entries.insert((container, expected), Entry { since, value, shown: false });
+        self.entries.insert((container, expected), Entry { since, value, shown: false, lasts });
+    }
+
+    /// A member's row as former writes have it.
+    fn expected_row(&self, container: &Arn, expected: &Expected) -> Option<Row> {
+        let value =
+            |expected: &Expected| Some(&self.entries.get(&(container.clone(), expected.clone()))?.value);
+        match value(expected) {
+            Some(Value::Present(row)) => Some(row.clone()),
+            Some(Value::Absent { was, .. }) => was.clone(),
+            _ => match value(&Expected::Existence) {
+                Some(Value::Made(made)) => row_of(made, expected).cloned(),
+                _ => None,
+            },
+        }
     }
 
     /// Takes note of a read of these containers: what it shows, what it had time enough to show, and what was changed
@@ -179,13 +217,26 @@ impl Expectations {
                     }
                 }
             } else if let Some(container) = overlaid.containers.get_mut(id)
-                && !(entry.shown && shows(Some(container), expected, &entry.value))
+                && !(entry.shown && is_shown_in(listing, id, container, entry, expected))
             {
                 lay(container, expected, &entry.value);
             }
         }
         overlaid
     }
+}
+
+/// Whether a listing shows a write by itself. A member's row that was laid over it from the making of its share does not count.
+fn is_shown_in(
+    listing: &Listing,
+    id: &Arn,
+    overlaid: &Container,
+    entry: &Entry,
+    expected: &Expected,
+) -> bool {
+    let laid = row_of(overlaid, expected).is_some()
+        && listing.containers.get(id).is_none_or(|read| row_of(read, expected).is_none());
+    !laid && shows(Some(overlaid), expected, &entry.value)
 }
 
 impl Entry {
@@ -204,7 +255,7 @@ impl Entry {
         match (&mut self.value, row_of(container, expected)) {
             (Value::Made(made), _) => **made = container.clone(),
             (Value::Present(as_shown), Some(row)) => *as_shown = row.clone(),
-            (Value::Absent(state), row) => {
+            (Value::Absent { state, .. }, row) => {
                 *state = row.map_or(AssociationState::Disassociated, |row| row.state.clone());
             }
             _ => {}
@@ -214,7 +265,7 @@ impl Entry {
     /// For how long it is expected, in seconds.
     fn lasts(&self, expected: &Expected) -> i64 {
         let dated = matches!(expected, Expected::Existence | Expected::Principal(_) | Expected::Resource(_));
-        if self.shown && !dated { SETTLED_SECONDS } else { WINDOW_SECONDS }
+        if self.shown && !dated { SETTLED_SECONDS } else { self.lasts }
     }
 }
 
@@ -242,7 +293,7 @@ fn agrees(row: Option<&Row>, value: &Value) -> bool {
         Value::Present(_) => {
             row.is_some_and(|row| row.state.is_present() || row.state == AssociationState::Failed)
         }
-        Value::Absent(_) => row.is_none_or(|row| {
+        Value::Absent { was, .. } => row.map_or(was.is_none(), |row| {
             matches!(row.state, AssociationState::Disassociated | AssociationState::Disassociating)
         }),
         _ => true,
@@ -258,7 +309,7 @@ fn shows(container: Option<&Container>, expected: &Expected, value: &Value) -> b
         (Expected::Principal(p), _) => agrees(container.principals.get(p), value),
         (Expected::Resource(r), _) => {
             agrees(container.resources.get(r), value)
-                && (matches!(value, Value::Absent(_)) || has_permission(container, r))
+                && (matches!(value, Value::Absent { .. }) || has_permission(container, r))
         }
         (Expected::Name, Value::Text(name)) => container.name == *name,
         (Expected::External, Value::Flag(flag)) => container.allows_external == *flag,
@@ -317,6 +368,21 @@ fn complete(found: &mut Container, made: &Container, shown: bool) {
     }
 }
 
+fn take_out<K: Ord + Clone>(
+    rows: &mut BTreeMap<K, Row>,
+    key: &K,
+    state: &AssociationState,
+    was: Option<&Row>,
+) {
+    match (rows.get_mut(key), was) {
+        (Some(row), _) => row.state = state.clone(),
+        (None, Some(was)) => {
+            rows.insert(key.clone(), Row { state: state.clone(), ..was.clone() });
+        }
+        (None, None) => {}
+    }
+}
+
 fn lay(container: &mut Container, expected: &Expected, value: &Value) {
     match (expected, value) {
         (Expected::Existence, Value::Deleted) => container.state = ContainerState::Deleting,
@@ -329,11 +395,11 @@ fn lay(container: &mut Container, expected: &Expected, value: &Value) {
                 container.permissions.entry(resource_type.to_owned()).or_insert_with(attached_default);
             }
         }
-        (Expected::Principal(p), Value::Absent(state)) => {
-            container.principals.entry(p.clone()).and_modify(|row| row.state = state.clone());
+        (Expected::Principal(p), Value::Absent { state, was }) => {
+            take_out(&mut container.principals, p, state, was.as_ref());
         }
-        (Expected::Resource(r), Value::Absent(state)) => {
-            container.resources.entry(r.clone()).and_modify(|row| row.state = state.clone());
+        (Expected::Resource(r), Value::Absent { state, was }) => {
+            take_out(&mut container.resources, r, state, was.as_ref());
         }
         (Expected::Name, Value::Text(name)) => container.name.clone_from(name),
         (Expected::External, Value::Flag(flag)) => container.allows_external = *flag,

@@ -417,10 +417,13 @@ pub(crate) fn ours(share: &str, side: Side) -> Container {
 pub(crate) struct Recalled {
     pub(crate) unlisted_for_long: bool,
     pub(crate) token_is_spent: bool,
+    pub(crate) open_until: Option<Timestamp>,
+    pub(crate) contended: fn(&ChangeKind) -> bool,
 }
 
 /// After a restart.
-pub(crate) const NOTHING: Recalled = Recalled { unlisted_for_long: false, token_is_spent: false };
+pub(crate) const NOTHING: Recalled =
+    Recalled { unlisted_for_long: false, token_is_spent: false, open_until: None, contended: |_| false };
 
 impl Recollection for Recalled {
     fn unlisted_for_long(&self, _: &Arn) -> bool {
@@ -429,8 +432,11 @@ impl Recollection for Recalled {
     fn token_is_spent(&self, _: &ShareKey, _: Side) -> bool {
         self.token_is_spent
     }
-    fn is_contended(&self, _: &ShareKey, _: Side, _: &ChangeKind, _: Timestamp) -> bool {
-        false
+    fn open_until(&self, _: &ShareKey, _: Side) -> Option<Timestamp> {
+        self.open_until
+    }
+    fn is_contended(&self, _: &ShareKey, _: Side, change: &ChangeKind, _: Timestamp) -> bool {
+        (self.contended)(change)
     }
 }
 
@@ -439,7 +445,7 @@ pub(crate) const REPORT: Sweep<'static> = Sweep {
     action: UndeclaredAction::Report,
     grace: std::time::Duration::from_secs(86_400),
     ignore: &[],
-    moved: false,
+    set: "uid-network",
     permits: &Unasked,
     now: Timestamp::UNIX_EPOCH,
 };
@@ -452,6 +458,7 @@ pub(crate) fn record(why: Why) -> Record {
         origin: None,
         first_seen: Some(at(0)),
         confirmed_at: Some(at(0)),
+        seen_under: Some("uid-network".into()),
         ends: BTreeMap::new(),
         decision: Decision::None,
         decided_on: None,

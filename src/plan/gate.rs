@@ -23,7 +23,7 @@ pub enum Mode {
 /// What the platform allows in a cell now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gate {
-    /// `Installation.spec.halt`, or the Installation is missing or unreadable: the reason in words.
+    /// `Installation.spec.halt`: the reason in words.
     pub halted: Option<String>,
     /// `AccountSet.spec.suspend`.
     pub suspended: bool,
@@ -38,18 +38,10 @@ pub struct Gate {
 
 impl Gate {
     /// What an installation and the governing set allow. `settling`: the former leader's calls may be on their way.
-    pub fn of(installation: Option<&Installation>, set: &AccountSet, settling: bool) -> Self {
-        let halted = match installation {
-            None => {
-                Some("there is no readable Installation named sharekeeper; create it, or make it readable")
-            }
-            Some(installation) if installation.spec.halt => {
-                Some("the Installation says `halt: true`; set it to false to go on")
-            }
-            Some(_) => None,
-        };
+    pub fn of(installation: &Installation, set: &AccountSet, settling: bool) -> Self {
+        let halted = "the Installation says `halt: true`; set it to false to go on";
         Self {
-            halted: halted.map(str::to_owned),
+            halted: installation.spec.halt.then(|| halted.to_owned()),
             suspended: set.spec.suspend,
             mode: match set.spec.mode {
                 account_set::Mode::Report => Mode::Report,

@@ -39,6 +39,8 @@ pub struct Failure {
     pub message: String,
     /// What follows.
     pub then: Then,
+    /// AWS has certainly done nothing of it: it was not sent, or AWS refused it before doing anything.
+    pub certain: bool,
 }
 
 /// What follows from a failure.

@@ -23,6 +23,8 @@ pub struct Record {
     pub first_seen: Option<Timestamp>,
     /// When a second one showed it still there.
     pub confirmed_at: Option<Timestamp>,
+    /// The UID of the set under which it was seen so.
+    pub seen_under: Option<String>,
     /// When the access of its principals ends, for what was released.
     pub ends: BTreeMap<String, Timestamp>,
     /// What people decided.
@@ -42,7 +44,7 @@ impl Record {
     /// Reads an object; none before its status says what it is about.
     pub fn of(object: &UndeclaredShare) -> Option<(Arn, Self)> {
         let (spec, status) = (&object.spec, object.status.as_ref()?);
-        let ends = status.principals.iter().filter_map(|p| Some((p.id.clone(), p.until.as_ref()?.0)));
+        let ends = status.ends.iter().map(|end| (end.id.clone(), end.until.0));
         let origin = status.origin.as_ref();
         let record = Self {
             generation: object.metadata.generation.unwrap_or_default(),
@@ -50,6 +52,7 @@ impl Record {
             origin: origin.map(|o| ShareKey { namespace: o.namespace.clone(), name: o.name.clone() }),
             first_seen: status.first_seen.as_ref().map(|at| at.0),
             confirmed_at: status.confirmed_at.as_ref().map(|at| at.0),
+            seen_under: status.account_set_uid.clone(),
             ends: ends.collect(),
             decision: spec.decision,
             decided_on: spec.evidence.clone(),

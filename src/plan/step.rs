@@ -60,6 +60,31 @@ pub struct Members {
     pub resources: BTreeSet<String>,
 }
 
+impl Members {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.principals.len() + self.resources.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Each of them by itself.
+    pub fn each(&self) -> impl Iterator<Item = Self> {
+        let principals = self
+            .principals
+            .iter()
+            .map(|principal| Self { principals: BTreeSet::from([principal.clone()]), ..Self::default() });
+        let resources = self
+            .resources
+            .iter()
+            .map(|resource| Self { resources: BTreeSet::from([resource.clone()]), ..Self::default() });
+        principals.chain(resources)
+    }
+}
+
 /// A container to be made.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Create {

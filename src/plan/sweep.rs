@@ -8,7 +8,7 @@ use crate::{
         account_set::{IgnoreRule, UndeclaredAction},
         undeclared_share::{Decision, Phase, Why},
     },
-    model::{Principal, Timestamp},
+    model::{Principal, ShareKey, Timestamp},
     mutant::{self, Mutant},
     plan::{
         change::{Change, ChangeKind},
@@ -31,8 +31,8 @@ pub struct Sweep<'a> {
     pub grace: Duration,
     /// What is meant to be there.
     pub ignore: &'a [IgnoreRule],
-    /// The cell has come under another set: what was seen under the former one counts for nothing.
-    pub moved: bool,
+    /// The UID of the set: what was seen under another one counts for nothing.
+    pub set: &'a str,
     /// What policies say, for what was released.
     pub permits: &'a dyn Permits,
     /// Now.
@@ -86,12 +86,15 @@ pub fn judge(undeclared: &Undeclared, record: Option<&Record>, sweep: &Sweep<'_>
             Verdict::shown(Phase::Reported, "it belongs to another installation and is left alone")
         }
         Why::Released | Why::Foreign | Why::Orphaned => {
-            match record.map_or(Decision::None, |record| record.decision_on(&evidence)) {
-                Decision::Keep => Verdict::shown(Phase::Kept, "somebody decided that it stays"),
-                Decision::Adopt => adoptable(record),
-                Decision::Remove => removal(undeclared, record, sweep, true),
-                Decision::None if undeclared.why == Why::Released => released(undeclared, record, sweep),
-                Decision::None => swept(undeclared, record, sweep),
+            let released = (undeclared.why == Why::Released).then(|| released(undeclared, record, sweep));
+            match (record.map_or(Decision::None, |record| record.decision_on(&evidence)), released) {
+                // What ends and what policy takes away waits for no decision.
+                (_, Some(ended)) if !ended.allowed.is_empty() => ended,
+                (Decision::Keep, _) => Verdict::shown(Phase::Kept, "somebody decided that it stays"),
+                (Decision::Adopt, _) => adoptable(record),
+                (Decision::Remove, _) => removal(undeclared, record, sweep, true),
+                (Decision::None, Some(stays)) => stays,
+                (Decision::None, None) => swept(undeclared, record, sweep),
             }
         }
     };
@@ -123,6 +126,15 @@ fn pass(verdict: &mut Verdict, gate: &Gate) {
     verdict.hold(held);
 }
 
+/// What becomes of a container that a Share has on record as its own while its mark names another: nothing, until that is
+/// settled.
+pub fn disputed(share: &ShareKey) -> Verdict {
+    let message = format!(
+        "Share {share} has it on record as its own, while its mark says otherwise, so it is left alone; put the mark right, or delete that Share"
+    );
+    Verdict::shown(Phase::Reported, message)
+}
+
 fn adoptable(record: Option<&Record>) -> Verdict {
     let whom = record.and_then(|record| record.for_share.as_ref());
     let whom = whom.map_or_else(|| "a Share".to_owned(), |share| format!("Share {share}"));
@@ -144,8 +156,9 @@ fn swept(undeclared: &Undeclared, record: Option<&Record>, sweep: &Sweep<'_>) ->
 fn removal(undeclared: &Undeclared, record: Option<&Record>, sweep: &Sweep<'_>, decided: bool) -> Verdict {
     let waiting =
         |message: String, due| Verdict { due, recorded: true, ..Verdict::shown(Phase::Waiting, message) };
-    let seen =
-        record.filter(|_| !sweep.moved).and_then(|record| Some((record.first_seen?, confirmation(record))));
+    let seen = record
+        .filter(|record| record.seen_under.as_deref() == Some(sweep.set))
+        .and_then(|record| Some((record.first_seen?, confirmation(record))));
     let Some((first_seen, Some(confirmed))) = seen else {
         return waiting(
             "it is removed once a second complete reading has shown it and the grace period has passed"

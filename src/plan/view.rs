@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     api::Reason,
-    model::{Arn, Digest, ShareKey, Side},
+    model::{Arn, Digest, ShareKey, Side, Timestamp},
     plan::{
         budget::HeldRemovals,
         chain::{Chain, Owner},
@@ -40,6 +40,8 @@ pub struct SideView {
     pub container: Option<Arn>,
     /// Made by us and in no listing yet.
     pub unlisted: bool,
+    /// A create was sent whose outcome is not known: until a whole reading that begins then, it may have made a container.
+    pub open_until: Option<Timestamp>,
     /// The container in the ledger belongs to somebody else now.
     pub lost: bool,
     /// It is being taken over, and differs from what the Share declares.
@@ -96,6 +98,11 @@ impl Plan {
             .flat_map(|(side, view)| view.changes().map(move |(c, _)| format!("{side} {:?}", c.kind)));
         let changes: Vec<String> = changes.collect();
         (!changes.is_empty()).then(|| Digest::of(changes))
+    }
+
+    /// The moments at which it is certain what creates without an answer have made.
+    pub fn open_until(&self) -> impl Iterator<Item = Timestamp> {
+        self.shares.values().flat_map(BTreeMap::values).filter_map(|view| view.open_until)
     }
 
     /// Sorts the chains so that what narrows goes before what widens.

@@ -432,8 +432,14 @@ mod tests {
     }
 
     fn receipts() -> Vec<Receipt> {
-        let failed =
-            |then| Outcome::Failed(Failure { reason: Reason::Throttled, message: "slow".into(), then });
+        let failed = |then| {
+            Outcome::Failed(Failure {
+                reason: Reason::Throttled,
+                message: "slow".into(),
+                then,
+                certain: true,
+            })
+        };
         let mark = Mark { installation: "i".into(), share: key("hub"), uid: "u".into(), side: Side::Inner };
         let create = Create {
             name: "hub".into(),

@@ -166,3 +166,26 @@ async fn what_is_not_free_or_exceeds_the_policy_is_refused_and_consent_for_anoth
     }
     assert_eq!(world.aws_writes(), [] as [String; 0]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_a_former_share_has_left_is_adopted_as_any_other() {
+    let world = started(425).await;
+    let mark = [
+        ("installation", "test"),
+        ("namespace", "network-team"),
+        ("name", "former"),
+        ("uid", "u-1"),
+        ("side", "inner"),
+    ];
+    let tags = mark.map(|(key, value)| json!({"key": format!("sharekeeper.dev/{key}"), "value": value}));
+    let arn = made(&world, json!({"principals": [DATA], "tags": tags}));
+    world.rest(700).await;
+    assert_eq!(record(&world, &arn).unwrap()["status"]["why"], "Orphaned");
+    // The mark may be long in showing.
+    world.weather(|weather| weather.lags.list = simulator::aws::weather::Lag::Fixed(200.0));
+    world.apply(adopting(&arn, json!({}))).await;
+    consent(&world, &arn, json!({})).await;
+    world.rest(900).await;
+    world.until_ready("nets").await;
+    assert_eq!(world.aws_writes(), ["TagResource"]);
+}

@@ -1,7 +1,10 @@
 //! How Shares end: revoked, released, or claimed again.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use sharekeeper::model::Side;
+use simulator::aws::weather::{Fault, Lag, Moment, Trouble};
 
 use crate::world::{DATA, PARTNER, TGW, WEB, World, outside, policy, share};
 
@@ -190,4 +193,72 @@ async fn no_tenants_switch_makes_a_deletion_wait_for_ever() {
     world.apply(share("hub", json!({"targets": [{"account": "data-prod"}]}))).await;
     world.until_gone("hub").await;
     world.until_in_force([]).await;
+}
+
+/// A Share whose container was made and whose creates were never answered, in a cell whose listings are five minutes old.
+async fn never_answered(seed: u64) -> World {
+    let mut world = World::with_basics(seed).await;
+    world.weather(|weather| {
+        weather.lags.list = Lag::Fixed(300.0);
+        weather.faults = vec![Fault {
+            times: Some(40),
+            ..Fault::once("CreateResourceShare", Moment::After, Trouble::Silence)
+        }];
+    });
+    world.apply(share("hub", json!({"targets": [{"account": "data-prod"}]}))).await;
+    world.start();
+    world.until_in_force([(TGW, DATA)]).await;
+    world.rest(5).await;
+    world
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_share_stays_until_what_a_create_without_an_answer_has_made_is_found_and_gone() {
+    let world = never_answered(230).await;
+    world.desire([]);
+    world.delete_share("hub").await;
+    world
+        .within(Duration::from_secs(3000), "gone", || async {
+            world.share("hub").await.is_none().then_some(())
+        })
+        .await;
+    assert_eq!(world.live_shares(), [] as [Value; 0], "nothing of it is left");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_create_without_an_answer_has_made_is_on_record_before_its_share_is_let_go() {
+    let world = never_answered(231).await;
+    world
+        .delete(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "network-team"}}))
+        .await;
+    world
+        .within(Duration::from_secs(3000), "gone", || async {
+            world.share("hub").await.is_none().then_some(())
+        })
+        .await;
+    let whys: Vec<Value> =
+        world.all_stored("undeclaredshares").iter().map(|r| r["status"]["why"].clone()).collect();
+    assert!(whys.contains(&json!("Released")), "{whys:?}");
+    assert_eq!(world.in_force(), [(TGW.to_owned(), DATA.to_owned())].into());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_share_whose_creates_were_all_refused_goes_at_once() {
+    let mut world = World::with_basics(232).await;
+    world.weather(|weather| {
+        weather.faults = vec![Fault {
+            times: Some(40),
+            ..Fault::once("CreateResourceShare", Moment::Before, Trouble::AccessDenied)
+        }];
+    });
+    world.apply(share("hub", json!({"targets": [{"account": "data-prod"}]}))).await;
+    world.start();
+    world.until_says("hub", "Ready", "False", "AccessDenied").await;
+    world.rest(300).await;
+    world.delete_share("hub").await;
+    world
+        .within(Duration::from_secs(10), "gone", || async {
+            world.share("hub").await.is_none().then_some(())
+        })
+        .await;
 }

@@ -79,3 +79,27 @@ async fn a_call_that_aws_throttles_is_not_repeated_after_the_halt() {
     let late = world.aws.world().journal().writes().filter(|e| e.at > set_at + 2.0).count();
     assert_eq!(late, 0, "an attempt started more than 2 s after the halt");
 }
+
+#[tokio::test(start_paused = true)]
+async fn without_an_installation_nobody_knows_what_is_ours_and_nothing_is_let_go() {
+    let world = in_force(462).await;
+    world.delete(installation(false)).await;
+    world.rest(10).await;
+    world.delete_share("hub").await;
+    let writes = world.aws_writes();
+    let object = world.until_says("hub", "Ready", "False", "NoInstallation").await;
+    world.rest(1500).await;
+    assert_eq!(world.aws_writes(), writes);
+    assert!(world.share("hub").await.is_some(), "it stays until its grants are gone: {object:#}");
+    let cell = world.stored("accountregions", "", "111122223333.eu-west-1").unwrap();
+    assert_eq!(
+        crate::world::condition(&cell, "Ready"),
+        Some(("False".into(), "NoInstallation".into())),
+        "{cell:#}"
+    );
+    world.until_in_force([(TGW, DATA)]).await;
+    world.apply(installation(false)).await;
+    world.desire([]);
+    world.until_gone("hub").await;
+    world.until_in_force([]).await;
+}

@@ -333,3 +333,69 @@ async fn a_resource_that_aws_does_not_know_is_said_and_others_of_the_cell_go_on(
     world.rest(1800).await;
     assert_eq!(world.controller_writes()[writes..], [] as [String; 0]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn of_several_who_are_to_go_one_that_aws_does_not_know_keeps_none_of_the_others_in() {
+    let mut world = World::with_basics(199).await;
+    world.apply(spec(&[DATA, WEB, crate::world::PAYMENTS])).await;
+    world.start();
+    world.until_ready("hub").await;
+    world.rest(60).await;
+    let unknown = Trouble::Error {
+        status: 400,
+        code: "UnknownResourceException".into(),
+        message: "It does not exist.".into(),
+    };
+    world.weather(|weather| {
+        weather.faults = vec![Fault::once("DisassociateResourceShare", Moment::Before, unknown)];
+    });
+    world.desire([(TGW, WEB)]);
+    world.apply(spec(&[WEB])).await;
+    world
+        .within(std::time::Duration::from_secs(30), "both are out", || async {
+            (world.principals_of(TGW) == [WEB]).then_some(())
+        })
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_taken_out_of_a_share_that_lists_do_not_show_yet_is_waited_for() {
+    let mut world = World::with_basics(198).await;
+    world.weather(|weather| {
+        weather.lags.list = Lag::Fixed(300.0);
+        weather.lags.disassociation = Lag::Fixed(20.0);
+    });
+    world.desire([(TGW, DATA), (TGW, WEB), (LIST, WEB)]);
+    world.apply(spec(&[DATA, WEB])).await;
+    world.start();
+    world.until_in_force([(TGW, DATA), (TGW, WEB)]).await;
+    // Somebody leaves, and something comes that he never was to have.
+    world
+        .apply(share(
+            "hub",
+            json!({"resources": [{"arn": TGW}, {"arn": LIST}], "targets": [{"account": WEB}]}),
+        ))
+        .await;
+    world.rest(1500).await;
+    world.until_in_force([(TGW, WEB), (LIST, WEB)]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tag_of_a_create_whose_answers_are_lost_goes_when_it_is_no_longer_declared() {
+    let mut world = World::with_basics(197).await;
+    world.weather(|weather| {
+        weather.lags.list = Lag::Fixed(200.0);
+        weather.faults = vec![Fault {
+            times: Some(3),
+            ..Fault::once("CreateResourceShare", Moment::After, Trouble::Silence)
+        }];
+    });
+    world.apply(share("hub", json!({"tags": {"team": "blue"}, "targets": [{"account": "data-prod"}]}))).await;
+    world.start();
+    world.until_in_force([(TGW, DATA)]).await;
+    world.apply(share("hub", json!({"targets": [{"account": "data-prod"}]}))).await;
+    world.rest(2000).await;
+    world.until_ready("hub").await;
+    let tags = world.live_shares()[0]["tags"].clone();
+    assert!(tags.as_array().unwrap().iter().all(|tag| tag["key"] != "team"), "{tags}");
+}

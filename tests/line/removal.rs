@@ -380,3 +380,45 @@ async fn what_report_would_do_is_what_enforce_does() {
     assert_eq!(plans[0], plans[1]);
     assert_eq!(plans[0], ["CreateResourceShare", "DeleteResourceShare", "TagResource"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn under_another_set_it_is_seen_and_waited_for_anew_however_the_cell_came_to_it() {
+    let undeclared = json!({"action": "Delete", "gracePeriod": "2h"});
+    let world = world(412, undeclared.clone(), much()).await;
+    world.rest(5400).await;
+    let first = named(&world, "partner-prefixes").unwrap();
+    assert_eq!(first["status"]["phase"], "Waiting", "{first:#}");
+    // Two sets claim the cell for a while: no pass sees one follow the other.
+    let mut other = set(json!({"undeclared": undeclared, "budget": much()}));
+    other["metadata"]["name"] = "other".into();
+    world.apply(other).await;
+    world.rest(60).await;
+    world.delete(set(json!({}))).await;
+    world.rest(6000).await;
+    let second = named(&world, "partner-prefixes").unwrap();
+    assert!(second["status"]["confirmedAt"].as_str() > first["status"]["confirmedAt"].as_str(), "{second:#}");
+    assert_eq!(world.aws_writes(), ["CreateResourceShare"]);
+    world.rest(3600).await;
+    assert_eq!(world.aws_writes(), ["CreateResourceShare", "DeleteResourceShare"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_share_has_on_record_is_not_removed_because_somebody_edits_its_mark() {
+    let world = world(413, json!({"action": "Delete", "gracePeriod": "0s"}), much()).await;
+    let arn = world.container("hub", sharekeeper::model::Side::Inner).await;
+    world.rest(1500).await;
+    for (key, value) in [("name", "somebody-else"), ("installation", "nobody-known")] {
+        let tags = json!([{"key": format!("sharekeeper.dev/{key}"), "value": value}]);
+        world.by_hand("TagResource", json!({"resourceShareArn": arn, "tags": tags}));
+        world.rest(3000).await;
+        let object = world.until_says("hub", "Ready", "False", "Conflict").await;
+        assert_eq!(object["status"]["containers"][0]["state"], "Unknown", "{object:#}");
+        world.until_in_force([(TGW, DATA)]).await;
+    }
+    for (key, value) in [("name", "hub"), ("installation", "test")] {
+        let tags = json!([{"key": format!("sharekeeper.dev/{key}"), "value": value}]);
+        world.by_hand("TagResource", json!({"resourceShareArn": arn, "tags": tags}));
+    }
+    world.rest(700).await;
+    world.until_ready("hub").await;
+}

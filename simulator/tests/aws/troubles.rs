@@ -336,6 +336,7 @@ async fn what_the_weather_did_is_counted_and_what_it_might_have_done_is_not() {
             Fault::once("DeleteResourceShare", Moment::After, Trouble::Silence),
         ];
     });
+    assert_eq!(own(&net).await, "ServerInternalException");
     assert_eq!(names(&net).await, ["partner-prefixes"]);
     let happened = net.world().happened().clone();
     assert_eq!(happened, std::collections::BTreeMap::from([("500 before the effect", 1)]));
@@ -350,7 +351,10 @@ async fn live_shares_are_there_whatever_readers_see() {
     let owner = ram(&net, OWNER);
     let arn = share(&owner, "rules", &[RULE], &[CONSUMER]).await;
     let live = |net: &Net| -> Vec<String> {
-        net.world().live_shares(net.now()).into_iter().map(|share| share.name).collect()
+        let mut names: Vec<String> =
+            net.world().live_shares(net.now()).into_iter().map(|share| share.name).collect();
+        names.sort();
+        names
     };
     assert_eq!(names(&net).await, ["partner-prefixes"]);
     assert_eq!(live(&net), ["partner-prefixes", "rules"]);

@@ -52,6 +52,10 @@ impl Recollection for FirstLook {
         false
     }
 
+    fn open_until(&self, _: &ShareKey, _: Side) -> Option<Timestamp> {
+        None
+    }
+
     fn is_contended(&self, _: &ShareKey, _: Side, _: &ChangeKind, _: Timestamp) -> bool {
         false
     }
@@ -157,14 +161,13 @@ impl Governed {
         let installation = &self.declared.installation;
         Some(Gathered {
             cell: cell.clone(),
-            gate: Gate::of(Some(installation), set, false),
+            gate: Gate::of(installation, set, false),
             set: set.clone(),
             shares: here.collect(),
             organization,
             policies: self.declared.policies.clone(),
             unreadable: self.undecided.clone(),
             records: records.map(|(id, record)| (id.clone(), record.clone())).collect(),
-            moved: false,
             scopes: Box::new(Vec::new),
             approved: BTreeSet::new(),
             installation: installation.spec.id.clone(),

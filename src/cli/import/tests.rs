@@ -48,7 +48,6 @@ fn gathered(organization: OrganizationView) -> Gathered {
         policies: vec![],
         unreadable: BTreeSet::new(),
         records: BTreeMap::new(),
-        moved: false,
         scopes: Box::new(Vec::new),
         approved: BTreeSet::new(),
         installation: "us".into(),

@@ -1,11 +1,7 @@
 //! The last look before something undeclared is removed: past all stores, at who declares it, and past the last reading, at
 //! what is in AWS. Both in the attempt that removes.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt::Debug,
-    sync::Arc,
-};
+use std::{collections::BTreeSet, fmt::Debug, sync::Arc};
 
 use futures::{FutureExt, StreamExt, stream};
 use kube::{Api, Resource, ResourceExt, api::ListParams};
@@ -46,23 +42,24 @@ pub(super) struct Confirmed {
 /// Who may declare a container.
 struct Declarer {
     key: ShareKey,
-    /// The containers that its status names, by side; none where it cannot be read.
-    holds: Option<BTreeMap<Side, String>>,
+    /// The containers that its status names, and which of them it says are there, by side; none where it cannot be read.
+    names: Option<Vec<(Side, String, bool)>>,
     /// It is this cell's, or it cannot be told whose it is.
     here: bool,
 }
 
 impl Declarer {
     /// Whether it may be that it declares this container: its status names it, or it bears its mark and the Share has no
-    /// other one on that side. One that cannot be read may name anything that bears no other mark.
+    /// other live one on that side. One that cannot be read may name anything that bears no other mark.
     fn may_declare(&self, container: &Container) -> bool {
         let mark = container.mark();
         let by_mark = mark.as_ref().filter(|mark| mark.share == self.key);
-        match &self.holds {
+        match &self.names {
             None => by_mark.is_some() || mark.is_none(),
-            Some(holds) => {
-                let named = holds.values().any(|id| id == container.id.as_str());
-                named || self.here && by_mark.is_some_and(|mark| !holds.contains_key(&mark.side))
+            Some(names) => {
+                let on_record = names.iter().any(|(_, id, _)| id == container.id.as_str());
+                let has_one = |side: Side| names.iter().any(|(of, _, there)| *of == side && *there);
+                on_record || self.here && by_mark.is_some_and(|mark| !has_one(mark.side))
             }
         }
     }
@@ -112,7 +109,12 @@ impl Confirmed {
         if !self.unchanged {
             return Some("what it was decided by has changed meanwhile".to_owned());
         }
-        let found = self.listing.containers.get(id)?;
+        let Some(found) = self.listing.containers.get(id) else {
+            return Some("AWS does not show it any more".to_owned());
+        };
+        if found.basis() != chain.basis {
+            return Some("it is not as it was when its removal was planned".to_owned());
+        }
         let declarer = self.declared.iter().find(|declarer| declarer.may_declare(found))?;
         Some(format!("Share {} may declare it", declarer.key))
     }
@@ -120,12 +122,13 @@ impl Confirmed {
 
 fn declarer(share: &Guarded<Share>, gathered: &Gathered) -> Declarer {
     let key = ShareKey { namespace: share.namespace().unwrap_or_default(), name: share.name_any() };
-    let Ok(share) = &share.0 else { return Declarer { key, holds: None, here: true } };
+    let Ok(share) = &share.0 else { return Declarer { key, names: None, here: true } };
     let containers = share.status.iter().flat_map(|status| &status.containers);
-    let held = containers.filter(|c| c.state != ContainerState::Gone);
-    let holds = held.filter_map(|c| Some((c.side.into(), c.id.clone()?))).collect();
+    let on_record =
+        containers.filter_map(|c| Some((c.side.into(), c.id.clone()?, c.state != ContainerState::Gone)));
+    let names = on_record.collect();
     let placed = cell(share, [gathered.organization.clone()]);
-    Declarer { key, holds: Some(holds), here: placed.map_or(true, |cell| cell == gathered.cell) }
+    Declarer { key, names: Some(names), here: placed.map_or(true, |cell| cell == gathered.cell) }
 }
 
 fn version(metadata: &kube::api::ObjectMeta) -> (Option<&str>, Option<i64>, bool) {
@@ -187,4 +190,61 @@ fn is_as_planned(planned: &Share, live: &Share) -> bool {
         (metadata.uid.clone(), metadata.generation, metadata.deletion_timestamp.clone())
     };
     identity(planned) == identity(live)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{model::Digest, plan::fixture::*};
+
+    fn chain(container: &Container) -> Chain {
+        Chain {
+            owner: Owner::Nobody(container.id.clone()),
+            uid: String::new(),
+            generation: 1,
+            digest: Digest::of(["plan"]),
+            container: Some(container.id.clone()),
+            basis: container.basis(),
+            steps: vec![],
+            adopts: false,
+            proof: None,
+        }
+    }
+
+    #[test]
+    fn what_is_gone_changed_or_perhaps_declared_is_not_removed() {
+        let orphan = ours("hub", Side::Inner).to(DATA, "ASSOCIATED").sharing("subnet/subnet-1", "ASSOCIATED");
+        let id = || orphan.id.to_string();
+        let declared = |names| vec![Declarer { key: key("hub"), names, here: true }];
+        let elsewhere = |names| vec![Declarer { key: key("hub"), names, here: false }];
+        let retagged = orphan.clone().tagged("sharekeeper.dev/name", "spoke");
+        // who there is, what AWS shows, what is said
+        let table: [(Vec<Declarer>, Option<&Container>, Option<&str>); 9] = [
+            (vec![], Some(&orphan), None),
+            (vec![], None, Some("AWS does not show it")),
+            (vec![], Some(&retagged), Some("not as it was")),
+            (declared(None), Some(&orphan), Some("network-team/hub may declare it")),
+            // On record as its own, there or not: a deleted one may have been restored.
+            (elsewhere(Some(vec![(Side::Inner, id(), true)])), Some(&orphan), Some("may declare it")),
+            (elsewhere(Some(vec![(Side::Inner, id(), false)])), Some(&orphan), Some("may declare it")),
+            // By its mark, unless the Share has another one.
+            (declared(Some(vec![])), Some(&orphan), Some("may declare it")),
+            (
+                declared(Some(vec![(Side::Inner, "other".into(), false)])),
+                Some(&orphan),
+                Some("may declare it"),
+            ),
+            (declared(Some(vec![(Side::Inner, "other".into(), true)])), Some(&orphan), None),
+        ];
+        for (index, (declared, shown, expected)) in table.into_iter().enumerate() {
+            let listing = listing(shown.cloned());
+            let said = Confirmed { declared, unchanged: true, listing }.objection(&chain(&orphan));
+            match (&said, expected) {
+                (Some(said), Some(expected)) => assert!(said.contains(expected), "{index}: {said}"),
+                (said, expected) => assert_eq!(said.as_deref(), expected, "{index}"),
+            }
+        }
+        let changed = Confirmed { declared: vec![], unchanged: false, listing: listing([orphan.clone()]) };
+        assert!(changed.objection(&chain(&orphan)).is_some());
+    }
 }

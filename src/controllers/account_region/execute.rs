@@ -9,7 +9,12 @@ use futures::{FutureExt, StreamExt, stream};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use tokio::time::Instant;
 
-use super::{budgets, confirm, gather::Gathered, memory::CellMemory};
+use super::{
+    budgets, confirm,
+    gather::Gathered,
+    memory::{CellMemory, Sent},
+    observe::Read,
+};
 use crate::{
     api::{
         Reason, Share,
@@ -21,7 +26,7 @@ use crate::{
         context::{Context, FINALIZER},
     },
     mechanism::ram::apply::{Hands, apply},
-    model::{Arn, ShareKey, Side, mark::TAG_PREFIX},
+    model::{Arn, ShareKey, Side, Timestamp, mark::TAG_PREFIX},
     plan::{
         chain::{Chain, Owner},
         observed::{
@@ -55,6 +60,10 @@ pub async fn execute(
             None => due.push(chain),
         }
     }
+    // What came due since this pass has read AWS is read by the next one first.
+    let (due, unread): (Vec<&Chain>, Vec<&Chain>) =
+        due.into_iter().partition(|chain| chain.container.as_ref().is_none_or(|id| observed.read.covers(id)));
+    receipts.extend(unread.into_iter().flat_map(|chain| not_sent(chain, UNREAD)));
     if due.is_empty() {
         return receipts;
     }
@@ -74,8 +83,8 @@ pub async fn execute(
 pub struct Seen<'a> {
     /// The cell, with our own writes laid over it.
     pub listing: &'a Listing,
-    /// A whole reading was made in this pass.
-    pub full: bool,
+    /// What of it was read in this pass.
+    pub read: &'a Read,
 }
 
 /// The removals of undeclared containers that a last live look does not speak against; the others' receipts; and the
@@ -92,7 +101,7 @@ async fn confirmed<'c>(
     if chains.is_empty() {
         return (chains, vec![], listing);
     }
-    let looked = if observed.full {
+    let looked = if observed.read.is_full() {
         confirm::look(context, gathered, clients, &chains).await
     } else {
         Err("only a whole reading of the same pass removes what nobody declares".to_owned())
@@ -111,6 +120,7 @@ async fn confirmed<'c>(
                     reason: Reason::Conflict,
                     message: format!("it is not removed now: {why}"),
                     then: Then::PersonMustAct,
+                    certain: true,
                 };
                 receipts.extend(put_off(memory, chain, &failure));
             }
@@ -146,7 +156,7 @@ async fn reserved<'c>(
         }
         Err(why) => {
             let message = format!("its removals are not counted yet, so none is made: {why}");
-            let failure = Failure { reason: Reason::RemovalsHeld, message, then: Then::Wait };
+            let failure = Failure { reason: Reason::RemovalsHeld, message, then: Then::Wait, certain: true };
             (passing, asking.iter().flat_map(|chain| put_off(memory, chain, &failure)).collect())
         }
     }
@@ -164,6 +174,7 @@ async fn send(
     let is_outdated = |chain: &&Chain| chain.owner.share().is_some_and(|share| passed_by.contains(share));
     let (outdated, chains): (Vec<&Chain>, Vec<&Chain>) = chains.iter().copied().partition(is_outdated);
     let chains = &chains[..];
+    let unanswered = unanswered(gathered, chains);
     let recorded = record_intents(context, gathered, chains).await;
     let fence: Arc<dyn fence::Fence> = context.fence();
     let attempts = memory.attempts.clone();
@@ -180,8 +191,11 @@ async fn send(
     for (&chain, receipts) in chains.iter().zip(&receipts) {
         memory.setbacks.note(chain, receipts, Instant::now());
         remember(memory, context, gathered, chain, receipts);
+        remember_create(memory, chain, receipts, unanswered.contains(&chain.owner), context.now());
     }
     memory.attempts.prune();
+    let there: BTreeSet<ShareKey> = gathered.shares().map(|(share, _)| key_of(share)).collect();
+    memory.creates.retain(|(share, _), _| there.contains(share));
     memory.flips.prune(gathered.now);
     // What AWS refused for good leaves nothing to be read back.
     let perhaps = |r: &Receipt| r.is_done() || r.failure().is_some_and(|f| f.then != Then::PersonMustAct);
@@ -193,6 +207,7 @@ async fn send(
 }
 
 /// Why a chain is not sent.
+const UNREAD: &str = "the share is read first";
 const OUTDATED: &str =
     "the Share is not what it was when this was planned, or cannot be read now; it is planned anew";
 
@@ -282,8 +297,8 @@ async fn record(context: &Context, gathered: &Gathered, share: &Share, sides: &[
     written.is_ok()
 }
 
-/// A create of the same incarnation that is on record already keeps the moment when it was first sent. The tags that it
-/// makes are ours to take away from then on, whatever the Share says by the time the create is answered.
+/// A create of the same incarnation that is on record already stays as it is: each retry would write the status again. The
+/// tags that it makes are ours to take away from then on, whatever the Share says by the time the create is answered.
 fn put_intent(containers: &mut Vec<ShareContainer>, side: Side, intent: &Intent, now: Time) {
     let known = containers.iter().position(|c| Side::from(c.side) == side);
     let before = known.and_then(|at| containers.get(at));
@@ -306,7 +321,7 @@ fn put_intent(containers: &mut Vec<ShareContainer>, side: Side, intent: &Intent,
                 c.incarnation == *incarnation && c.id.is_none() && c.create_sent_at.is_some()
             };
             match before.filter(sent) {
-                // A retry: what the last report said of it stays, or each would write the status again.
+                // A retry: what the last report said of it stays.
                 Some(same) => ShareContainer { tag_keys, ..same.clone() },
                 None => {
                     ShareContainer { incarnation: *incarnation, create_sent_at: Some(now), tag_keys, ..entry }
@@ -323,6 +338,54 @@ fn put_intent(containers: &mut Vec<ShareContainer>, side: Side, intent: &Intent,
     match known.and_then(|at| containers.get_mut(at)) {
         Some(place) => *place = entry,
         None => containers.push(entry),
+    }
+}
+
+/// The chains whose create is on record as sent already: what became of it then this pass cannot say.
+fn unanswered(gathered: &Gathered, chains: &[&Chain]) -> BTreeSet<Owner> {
+    let on_record = |share: &Share, side: Side, incarnation: i64| {
+        share.status.iter().flat_map(|status| &status.containers).any(|c| {
+            Side::from(c.side) == side
+                && c.incarnation == incarnation
+                && c.id.is_none()
+                && c.create_sent_at.is_some()
+        })
+    };
+    let shares: BTreeMap<ShareKey, &Share> =
+        gathered.shares().map(|(share, _)| (key_of(share), share)).collect();
+    let open = chains.iter().filter(|chain| match (&chain.owner, intent(chain)) {
+        (Owner::Share(key, side), Some(Intent::Create(incarnation, _))) => {
+            shares.get(key).is_some_and(|share| on_record(share, *side, incarnation))
+        }
+        _ => false,
+    });
+    open.map(|chain| chain.owner.clone()).collect()
+}
+
+/// Keeps what is known of a create that is on record as sent. `unanswered`: it was before this pass.
+fn remember_create(
+    memory: &mut CellMemory,
+    chain: &Chain,
+    receipts: &[Receipt],
+    unanswered: bool,
+    now: Timestamp,
+) {
+    let (Owner::Share(share, side), Some(receipt)) =
+        (&chain.owner, receipts.iter().find(|r| matches!(r.step.action, Action::Create(_))))
+    else {
+        return;
+    };
+    let key = (share.clone(), *side);
+    match &receipt.outcome {
+        // A refusal says nothing of what was sent before.
+        Outcome::NotSent(_) | Outcome::Failed(Failure { certain: true, .. }) if unanswered => {}
+        Outcome::NotSent(_) | Outcome::Failed(Failure { certain: true, .. }) => {
+            memory.creates.insert(key, Sent::Refused);
+        }
+        // An answer counts once it is on record: then nobody asks here any more.
+        Outcome::Done(_) | Outcome::AlreadyDone | Outcome::Failed(_) => {
+            memory.creates.insert(key, Sent::Unanswered(now));
+        }
     }
 }
 
@@ -344,9 +407,13 @@ fn remember(
             (Action::Create(create), Outcome::Done(Some(id)), _) => {
                 memory.expectations.made(made(id, create, gathered), now);
             }
-            (action, Outcome::Done(_) | Outcome::AlreadyDone, Some(id)) => {
+            (action, Outcome::Done(_), Some(id)) => {
                 memory.attempts.answered(id, action, &chain.basis);
                 memory.expectations.wrote(id, action, chain.owner.side() == Some(Side::Outer), now);
+            }
+            (action, Outcome::AlreadyDone, Some(id)) => {
+                memory.attempts.answered(id, action, &chain.basis);
+                memory.expectations.found_so(id, action, chain.owner.side() == Some(Side::Outer), now);
             }
             _ => {}
         }

@@ -43,6 +43,8 @@ pub enum Rule {
     Unreadable(String),
     /// No set selects it.
     Released,
+    /// There is no readable Installation: nobody knows which marks are ours.
+    NoInstallation,
 }
 
 /// What concerns a governed cell.
@@ -61,13 +63,11 @@ pub struct Gathered {
     pub unreadable: BTreeSet<ShareKey>,
     /// What is on record of containers that nobody declared.
     pub records: Records,
-    /// Another set governs the cell than when its records were made.
-    pub moved: bool,
     /// The set's budget and the installation's, and what is known to use them.
     pub scopes: ScopesOf,
     /// Removals that a person has approved, by their fingerprints.
     pub approved: BTreeSet<String>,
-    /// `Installation.spec.id`; blank without an Installation, and then nothing is ours.
+    /// `Installation.spec.id`.
     pub installation: String,
     /// `Installation.spec.peers`.
     pub peers: Vec<String>,
@@ -103,7 +103,7 @@ impl Gathered {
             // What cannot be read is waited for as long as the default says.
             grace: duration::parse(&undeclared.grace_period).unwrap_or(Duration::from_secs(86_400)),
             ignore: &undeclared.ignore,
-            moved: self.moved,
+            set: uid(&self.set),
             permits: &facts,
             now: self.now,
         };
@@ -177,6 +177,7 @@ fn tree(organization: &OrganizationView) -> Option<&Tree> {
 
 /// Gathers what concerns a cell. The stores are whole before any pass runs.
 pub async fn gather(context: &Arc<Context>, cell: &Cell, region: &AccountRegion) -> Rule {
+    let Some(installation) = context.installation() else { return Rule::NoInstallation };
     let last = region.status.as_ref().and_then(|status| status.account_set.as_deref());
     let name = match context.governor(cell, last) {
         Some(Governor::Set(name)) => name,
@@ -197,24 +198,34 @@ pub async fn gather(context: &Arc<Context>, cell: &Cell, region: &AccountRegion)
             shares.push((share, departure));
         }
     }
-    let installation = context.installation();
     let settling = context.lease.as_ref().is_some_and(|lease| !lease.may_remove());
     Rule::Governed(Box::new(Gathered {
         cell: cell.clone(),
-        gate: Gate::of(installation.as_ref(), &set, settling),
-        set,
+        gate: Gate::of(&installation, &set, settling),
         organization,
         shares,
         policies: policies(context),
         unreadable: context.undecided_shares(),
         records: records(context, cell),
-        moved: last.is_some_and(|last| last != name),
         scopes: budgets::scopes(context, cell, &name),
-        approved: region.status.iter().flat_map(|s| &s.approved).flat_map(|a| a.removals.clone()).collect(),
-        peers: installation.as_ref().map(|i| i.spec.peers.clone()).unwrap_or_default(),
-        installation: installation.map(|i| i.spec.id).unwrap_or_default(),
+        approved: approved(region, &set),
+        peers: installation.spec.peers,
+        installation: installation.spec.id,
+        set,
         now: context.now(),
     }))
+}
+
+/// What a person approved under this very set.
+fn approved(region: &AccountRegion, set: &AccountSet) -> BTreeSet<String> {
+    let approvals = region.status.iter().flat_map(|status| &status.approved);
+    let of_set = approvals.filter(|approved| approved.account_set_uid.as_deref() == Some(uid(set)));
+    of_set.flat_map(|approved| approved.removals.clone()).collect()
+}
+
+/// A set's UID; blank for a manifest that was never applied.
+pub(super) fn uid(set: &AccountSet) -> &str {
+    set.metadata.uid.as_deref().unwrap_or_default()
 }
 
 /// Whether a Share's account, as pinned or else as the tree says, is the cell's.

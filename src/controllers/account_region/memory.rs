@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use k8s_openapi::jiff::SignedDuration;
 use tokio::time::Instant;
 
 use super::setbacks::Setbacks;
@@ -13,7 +14,7 @@ use crate::{
     model::{Arn, Digest, ShareKey, Side, Timestamp},
     plan::{
         change::ChangeKind,
-        claim::Recollection,
+        claim::{OPEN_SECONDS, Recollection},
         contention::Flips,
         expect::{Expectations, WINDOW_SECONDS},
         observed::{Listing, Unknown},
@@ -23,6 +24,8 @@ use crate::{
 
 /// How long complete listings must have been without a share that was listed before, in seconds. \[X\]
 const SETTLED_ABSENCE: i64 = 60;
+/// A Share may ask for a re-read once in so long.
+pub(super) const ASKED_AT_MOST_EVERY: Duration = Duration::from_secs(10);
 /// The shortest and the longest wait before a read-back.
 const READ_BACK: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
 
@@ -52,17 +55,41 @@ pub struct CellMemory {
     pub asked: BTreeMap<ShareKey, Instant>,
     /// How often each thing was put right lately.
     pub flips: Flips,
+    /// What is known of the creates on record that have no answer on record.
+    pub creates: BTreeMap<(ShareKey, Side), Sent>,
+    /// When this memory began: its process may follow one that died in the middle of something.
+    begun: Option<Timestamp>,
     reserved: BTreeMap<Digest, Timestamp>,
     missing_since: BTreeMap<Arn, Timestamp>,
     seen: BTreeSet<Arn>,
 }
 
+/// What is known of a create that was sent and made nothing that was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// AWS refused it for certain, each time.
+    Refused,
+    /// It was sent then, and nobody has put on record what became of it.
+    Unanswered(Timestamp),
+}
+
 impl CellMemory {
-    /// Keeps a whole reading.
-    pub fn keep_full(&mut self, listing: Listing, at: Timestamp, next: Instant) {
+    /// Notes when the first pass began.
+    pub fn begin(&mut self, now: Timestamp) {
+        self.begun.get_or_insert(now);
+    }
+
+    /// Keeps a whole reading. `recorded`: the containers that should be in it.
+    pub fn keep_full(&mut self, listing: Listing, recorded: &BTreeSet<Arn>, at: Timestamp, next: Instant) {
         self.expectations.settle(&listing, |_| true, at);
-        self.missing_since.retain(|id, _| !listing.containers.contains_key(id));
+        let missing = |id: &Arn| recorded.contains(id) && !listing.containers.contains_key(id);
+        self.missing_since.retain(|id, _| missing(id));
+        for id in recorded.iter().filter(|id| missing(id)) {
+            self.missing_since.entry(id.clone()).or_insert(at);
+        }
+        self.seen.retain(|id| recorded.contains(id));
         self.seen.extend(listing.containers.keys().cloned());
+        self.asked.retain(|_, at| at.elapsed() < ASKED_AT_MOST_EVERY);
         self.listing = Some(listing);
         self.read_at = Some(at);
         self.next_full = Some(next);
@@ -76,11 +103,6 @@ impl CellMemory {
         self.seen.extend(read.containers.keys().cloned());
         self.listing.get_or_insert_default().containers.extend(read.containers);
         self.unknown = None;
-    }
-
-    /// Notes that the last whole reading is without a container that should be there.
-    pub fn missed(&mut self, id: &Arn, at: Timestamp) {
-        self.missing_since.entry(id.clone()).or_insert(at);
     }
 
     /// Removals that a budget was asked for, and that need not ask again: a retry is no second removal.
@@ -127,6 +149,19 @@ impl Recollection for CellMemory {
 
     fn token_is_spent(&self, share: &ShareKey, side: Side) -> bool {
         self.setbacks.last_failure(share, side).is_some_and(|failure| failure.then == Then::RenewToken)
+    }
+
+    /// Of a create that this memory knows nothing of, a former process may have died right after sending it.
+    fn open_until(&self, share: &ShareKey, side: Side) -> Option<Timestamp> {
+        let sent = match self.creates.get(&(share.clone(), side)) {
+            Some(Sent::Refused) => return None,
+            Some(Sent::Unanswered(at)) => Some(*at),
+            None => self.begun,
+        };
+        let shown = sent.map_or(Timestamp::MAX, |sent| {
+            sent.checked_add(SignedDuration::from_secs(OPEN_SECONDS)).unwrap_or(Timestamp::MAX)
+        });
+        self.read_at.is_none_or(|read| read < shown).then_some(shown)
     }
 
     fn is_contended(&self, share: &ShareKey, side: Side, change: &ChangeKind, now: Timestamp) -> bool {

@@ -11,7 +11,7 @@ pub(crate) mod records;
 pub mod report;
 pub mod setbacks;
 mod status;
-mod ungoverned;
+pub(crate) mod ungoverned;
 
 use std::{sync::Arc, time::Duration};
 
@@ -71,6 +71,7 @@ pub async fn reconcile(
         Rule::Conflict(sets) => ungoverned::conflict(&context, &cell, region, &sets).await,
         Rule::Unreadable(set) => ungoverned::unreadable(&context, region, &set).await,
         Rule::Released => ungoverned::released(&context, &cell, region).await,
+        Rule::NoInstallation => ungoverned::no_installation(&context, region).await,
     }
 }
 
@@ -84,6 +85,7 @@ async fn pass(
     let start = Instant::now();
     let memory = context.memory(cell);
     let memory = &mut *memory.lock().await;
+    memory.begin(gathered.now);
 
     let window = duration::parse(&gathered.set.spec.budget.window).unwrap_or(Duration::from_secs(3600));
     memory.forget_reservations(window, gathered.now);
@@ -92,7 +94,7 @@ async fn pass(
     let (plan, receipts) = match (&observed.reading, &observed.clients) {
         (Reading::Complete { value, .. }, Some(clients)) => {
             let plan = gathered.plan(&desired, value, &*memory, &memory.reserved());
-            let seen = Seen { listing: value, full: observed.full };
+            let seen = Seen { listing: value, read: &observed.read };
             let receipts = Box::pin(execute::execute(context, memory, gathered, clients, &seen, &plan)).await;
             (plan, receipts)
         }
@@ -124,6 +126,7 @@ fn again(memory: &CellMemory, pass: &Pass<'_>) -> Duration {
         memory.flips.next(pass.gathered.now).map(seconds),
         next_removal(pass),
         next_end(pass.desired, pass.gathered.now),
+        next_certainty(pass),
         pass.gathered.gate.settling.then_some(Duration::from_secs(5)),
         has_refusals(pass.desired).then_some(LIFTABLE),
     ];
@@ -155,6 +158,12 @@ fn next_end(desired: &Desired, now: Timestamp) -> Option<Duration> {
     let ends = desired.shares.values().flat_map(|share| &share.targets).filter_map(|target| target.until);
     let next = ends.filter(|end| *end > now).min()?;
     Some(seconds(next.as_second().saturating_sub(now.as_second()).saturating_add(1)))
+}
+
+/// When a whole reading shows what a create without an answer has made.
+fn next_certainty(pass: &Pass<'_>) -> Option<Duration> {
+    let next = pass.plan.open_until().min()?;
+    Some(seconds(next.as_second().saturating_sub(pass.gathered.now.as_second())))
 }
 
 /// When the grace of something undeclared is over, or the access of something that was let go ends.

@@ -6,7 +6,10 @@ use std::{collections::BTreeSet, time::Duration};
 use kube::ResourceExt;
 use tokio::time::Instant;
 
-use super::{gather::Gathered, memory::CellMemory};
+use super::{
+    gather::Gathered,
+    memory::{ASKED_AT_MOST_EVERY, CellMemory},
+};
 use crate::{
     api::{Share, account_set::UndeclaredAction, annotations, duration},
     aws::{
@@ -15,7 +18,7 @@ use crate::{
     },
     controllers::context::Context,
     mechanism::ram::{failure, observe},
-    model::{Arn, Digest, ShareKey},
+    model::{Arn, Digest, ShareKey, Timestamp},
     plan::{
         chain::Owner,
         desired::Desired,
@@ -25,8 +28,6 @@ use crate::{
     },
 };
 
-/// A Share may ask for a re-read once in so long.
-const ASKED_AT_MOST_EVERY: Duration = Duration::from_secs(10);
 /// How often a cell without Shares is read when undeclared shares are only reported.
 const IDLE_INTERVAL: Duration = Duration::from_secs(3600);
 
@@ -36,12 +37,36 @@ pub struct Observed {
     pub reading: Reading<Listing>,
     /// The clients to write with.
     pub clients: Option<std::sync::Arc<CellClients>>,
-    /// A whole reading was made in this pass.
-    pub full: bool,
+    /// What was read in this pass.
+    pub read: Read,
     /// The Shares whose request for a re-read was answered, and what they asked with.
     pub handled: Vec<(ShareKey, String)>,
     /// When to try again, if it failed; when a request may be answered, if one was put off.
     pub again: Option<Duration>,
+}
+
+/// What of a cell was read in a pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Read {
+    /// All of it.
+    Everything,
+    /// These containers; perhaps none.
+    These(BTreeSet<Arn>),
+}
+
+impl Read {
+    /// Whether it was a whole reading.
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Everything)
+    }
+
+    /// Whether a container was read, or is known not to be there.
+    pub fn covers(&self, container: &Arn) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::These(these) => these.contains(container),
+        }
+    }
 }
 
 /// Observes a cell for a pass.
@@ -57,7 +82,7 @@ pub async fn observe(
     let mut observed = Observed {
         reading: Reading::Unknown(never_read()),
         clients: None,
-        full: false,
+        read: Read::These(BTreeSet::new()),
         handled: vec![],
         again: put_off,
     };
@@ -66,8 +91,8 @@ pub async fn observe(
         Err(error) => return failed(memory, observed, gathered, unreachable(&error)),
     };
     match read(context, memory, gathered, &clients, need).await {
-        Ok(full) => {
-            observed.full = full;
+        Ok(read) => {
+            observed.read = read;
             observed.handled = asked.into_iter().map(|request| (request.share, request.text)).collect();
             for (key, _) in &observed.handled {
                 memory.asked.insert(key.clone(), now);
@@ -133,6 +158,11 @@ fn need(
     let Some(held) = memory.overlaid().filter(|_| !due) else { return Need::Everything };
     // What the plan on what is held would touch is read before anything is done.
     let draft = gathered.plan(desired, &held, memory, &memory.reserved());
+    // What a create without an answer has made is shown by a whole reading that begins late enough.
+    let certain = |at: Timestamp| at <= gathered.now && memory.read_at.is_none_or(|read| read < at);
+    if draft.open_until().any(certain) {
+        return Need::Everything;
+    }
     let due = || draft.chains.iter().filter(|chain| memory.setbacks.pending(chain, now).is_none());
     // What nobody declares is removed only by what a whole reading of the same pass shows.
     if due().any(|chain| matches!(chain.owner, Owner::Nobody(_))) {
@@ -180,16 +210,16 @@ async fn read(
     gathered: &Gathered,
     clients: &CellClients,
     need: Need,
-) -> Result<bool, AwsError> {
+) -> Result<Read, AwsError> {
     match need {
-        Need::Nothing => Ok(false),
+        Need::Nothing => Ok(Read::These(BTreeSet::new())),
         Need::These(these) => {
-            let arns: Vec<Arn> = these.into_iter().collect();
+            let arns: Vec<Arn> = these.iter().cloned().collect();
             let at = context.now();
             match observe::these(clients, &arns).await {
                 Ok(read) => {
                     memory.keep_some(read, at);
-                    Ok(false)
+                    Ok(Read::These(these))
                 }
                 // One of them is gone, or not there yet: only a whole reading can tell which.
                 Err(error) if error.disposition == Disposition::Replan(Replan::UnknownResource) => {
@@ -207,14 +237,13 @@ async fn everything(
     memory: &mut CellMemory,
     gathered: &Gathered,
     clients: &CellClients,
-) -> Result<bool, AwsError> {
+) -> Result<Read, AwsError> {
     let at = context.now();
     let listing = observe::everything(clients).await?;
-    let recorded = gathered.shares().flat_map(|(share, _)| recorded(share)).collect::<Vec<_>>();
-    let missing: Vec<Arn> = recorded.into_iter().filter(|id| !listing.containers.contains_key(id)).collect();
-    memory.keep_full(listing, at, Instant::now() + interval(gathered));
-    missing.iter().for_each(|id| memory.missed(id, at));
-    Ok(true)
+    let of_shares = gathered.shares().flat_map(|(share, _)| recorded(share));
+    let recorded: BTreeSet<Arn> = of_shares.chain(gathered.records.keys().cloned()).collect();
+    memory.keep_full(listing, &recorded, at, Instant::now() + interval(gathered));
+    Ok(Read::Everything)
 }
 
 fn recorded(share: &Share) -> Vec<Arn> {

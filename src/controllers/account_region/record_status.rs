@@ -20,11 +20,11 @@ const CONFIRMED_AFTER: i64 = 60;
 
 /// What a pass tells of when something was seen.
 #[derive(Clone, Copy)]
-pub(super) struct Sightings {
+pub(super) struct Sightings<'a> {
     /// A whole reading was made.
     pub(super) full: bool,
-    /// The cell has come under another set: what was seen before counts for nothing.
-    pub(super) moved: bool,
+    /// The UID of the governing set: what was seen under another one counts for nothing.
+    pub(super) set: &'a str,
     /// Now.
     pub(super) now: Timestamp,
 }
@@ -35,7 +35,7 @@ pub(super) fn status(
     undeclared: &Undeclared,
     before: &UndeclaredShareStatus,
     existing: Option<&UndeclaredShare>,
-    sightings: Sightings,
+    sightings: Sightings<'_>,
 ) -> UndeclaredShareStatus {
     let container = &undeclared.container;
     let now = sightings.now;
@@ -50,8 +50,9 @@ pub(super) fn status(
     let external = count(principals.iter().filter(|p| p.external).count());
     principals.truncate(STATUS_LIST_MAX);
     // The first complete reading shows it, the second confirms it: those are the times of two readings, not of now.
-    let seen = before.first_seen.clone().filter(|_| !sightings.moved);
-    let confirmed = before.confirmed_at.clone().filter(|_| !sightings.moved);
+    let same_set = before.account_set_uid.as_deref() == Some(sightings.set);
+    let seen = before.first_seen.clone().filter(|_| same_set);
+    let confirmed = before.confirmed_at.clone().filter(|_| same_set);
     let confirms = |seen: &Time| sightings.full && now.as_second() - seen.0.as_second() >= CONFIRMED_AFTER;
     let confirmed = confirmed.or_else(|| seen.as_ref().is_some_and(confirms).then_some(Time(now)));
     let verdict = &undeclared.verdict;
@@ -72,6 +73,8 @@ pub(super) fn status(
         public: false,
         first_seen: Some(seen.unwrap_or(Time(now))),
         confirmed_at: confirmed,
+        account_set_uid: Some(sightings.set.to_owned()),
+        ends: before.ends.clone(),
         evidence: Some(undeclared.evidence().to_string()),
         phase: verdict.phase,
         due: verdict.due.map(Time),
@@ -117,8 +120,7 @@ fn principals(container: &Container, before: &UndeclaredShareStatus) -> Vec<Unde
     let mut principals: Vec<UndeclaredPrincipal> = live
         .map(|(principal, row)| {
             let id = principal.to_string();
-            let until =
-                before.principals.iter().find(|known| known.id == id).and_then(|known| known.until.clone());
+            let until = before.ends.iter().find(|end| end.id == id).map(|end| end.until.clone());
             UndeclaredPrincipal { id, external: row.external, until }
         })
         .collect();

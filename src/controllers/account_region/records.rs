@@ -9,6 +9,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{Resource, ResourceExt, api::ObjectMeta};
 
 use super::{
+    gather::uid,
+    memory::CellMemory,
     record_status::{Sightings, status, write_failure},
     report::{Pass, changed},
 };
@@ -21,7 +23,8 @@ use crate::{
         formats::STATUS_LIST_MAX,
         share_status::{self, ContainerState, ShareContainer},
         undeclared_share::{
-            Origin, Phase, UndeclaredPrincipal, UndeclaredShareSpec, UndeclaredShareStatus, Why,
+            Origin, Phase, UndeclaredEnd, UndeclaredPrincipal, UndeclaredShareSpec, UndeclaredShareStatus,
+            Why,
         },
     },
     controllers::{context::Context, telemetry::Weight},
@@ -29,6 +32,7 @@ use crate::{
     model::{Arn, Cell},
     plan::{
         chain::Owner,
+        claim::Recollection,
         desired::{DesiredShare, Fate},
         observed::Listing,
         receipt::{Failure, Receipt},
@@ -37,12 +41,15 @@ use crate::{
     },
 };
 
+/// The most ends that a record has; a Share has at most as many targets.
+const ENDS_MAX: usize = 1000;
 /// The most objects a cell; the rest are counts.
 const MOST: usize = 200;
 
 /// Makes, updates and deletes the records of a cell. Only a whole reading shows that something is gone.
 pub(super) async fn keep(
     context: &Arc<Context>,
+    memory: &CellMemory,
     pass: &Pass<'_>,
     listing: &Listing,
 ) -> Result<(), WriteError> {
@@ -59,7 +66,7 @@ pub(super) async fn keep(
     let gone = existing.into_iter().filter(|(name, record)| {
         !shown.contains_key(name)
             && record.metadata.deletion_timestamp.is_none()
-            && is_settled(pass, listing, name, record)
+            && is_settled(memory, pass, listing, name, record)
     });
     for (_, record) in gone {
         context.writer.delete(record).await?;
@@ -70,7 +77,13 @@ pub(super) async fn keep(
 /// Whether it is certain that a record which is not to be shown has nothing left to record. Absence takes a whole reading.
 /// What a Share let go a moment ago may not be known as released yet, and its record may still be without a status: such
 /// a record stays while the container lives and no Share claims it.
-fn is_settled(pass: &Pass<'_>, listing: &Listing, name: &str, record: &UndeclaredShare) -> bool {
+fn is_settled(
+    memory: &CellMemory,
+    pass: &Pass<'_>,
+    listing: &Listing,
+    name: &str,
+    record: &UndeclaredShare,
+) -> bool {
     let cell = &pass.gathered.cell;
     let container = listing.containers.values().find(|container| record_name(cell, &container.id) == name);
     let claimed = !pass.plan.undeclared.iter().any(|u| record_name(cell, &u.container.id) == name);
@@ -78,11 +91,16 @@ fn is_settled(pass: &Pass<'_>, listing: &Listing, name: &str, record: &Undeclare
     match container {
         // The consent may yet say `force`.
         Some(container) if pass.plan.adopting.contains_key(&container.id) => false,
-        None => pass.observed.full,
+        // The word of a person and an end are not forgotten for one odd reading.
+        None => pass.observed.read.is_full() && id_of(record).is_none_or(|id| memory.unlisted_for_long(&id)),
         Some(container) if !container.state.is_live() => true,
         Some(_) if claimed => !names_of_released(pass).contains(name),
         Some(_) => !just_released,
     }
+}
+
+fn id_of(record: &UndeclaredShare) -> Option<Arn> {
+    record.status.as_ref()?.id.parse().ok()
 }
 
 /// The records of what is being released in this pass: they stay when its Share is gone.
@@ -120,8 +138,11 @@ async fn show(
     existing: Option<&UndeclaredShare>,
 ) -> Result<(), WriteError> {
     let before = existing.and_then(|record| record.status.clone()).unwrap_or_default();
-    let sightings =
-        Sightings { full: pass.observed.full, moved: pass.gathered.moved, now: pass.gathered.now };
+    let sightings = Sightings {
+        full: pass.observed.read.is_full(),
+        set: uid(&pass.gathered.set),
+        now: pass.gathered.now,
+    };
     let mut after = status(&pass.gathered.cell, undeclared, &before, existing, sightings);
     if let Some(failure) = failure(pass, &undeclared.container.id) {
         write_failure(&mut after, failure, pass.gathered.now);
@@ -195,10 +216,19 @@ pub(crate) async fn abandon(context: &Arc<Context>, cell: &Cell, share: &Share) 
     let known = share.status.clone().unwrap_or_default();
     let held = |c: &&ShareContainer| c.state != ContainerState::Gone;
     for container in known.containers.iter().filter(held) {
-        let Some(id) = container.id.clone() else { continue };
+        let Some(arn) = container.id.as_ref().and_then(|id| id.parse::<Arn>().ok()) else { continue };
         let outer = container.side == share_status::Side::Outer;
         let principals = known.principals.iter().filter(|p| p.external == outer && !p.id.is_empty());
+        let ends = principals
+            .clone()
+            .filter_map(|p| Some(UndeclaredEnd { id: p.id.clone(), until: p.until.clone()? }));
+        let name = record_name(cell, &arn);
+        // Read live: a former attempt may have made it and died before it was filled in.
+        let existing = context.writer.live::<UndeclaredShare>(&name).await?;
+        let before = existing.as_ref().and_then(|record| record.status.clone()).unwrap_or_default();
         let after = UndeclaredShareStatus {
+            id: arn.to_string(),
+            ends: ends.take(ENDS_MAX).collect(),
             account: cell.account.to_string(),
             region: cell.region.to_string(),
             mechanism: container.mechanism.clone(),
@@ -218,14 +248,11 @@ pub(crate) async fn abandon(context: &Arc<Context>, cell: &Cell, share: &Share) 
                 })
                 .take(STATUS_LIST_MAX)
                 .collect(),
-            first_seen: Some(Time(context.now())),
+            first_seen: before.first_seen.clone().or_else(|| Some(Time(context.now()))),
             message: Some(format!("{}: its Share was abandoned while AWS was out of reach", container.name)),
-            ..UndeclaredShareStatus::default()
+            ..before.clone()
         };
-        let Ok(arn) = id.parse::<Arn>() else { continue };
-        let name = record_name(cell, &arn);
-        let after = UndeclaredShareStatus { id, ..after };
-        write(context, &name, None, &UndeclaredShareStatus::default(), &after).await?;
+        write(context, &name, existing.as_ref(), &before, &after).await?;
     }
     Ok(())
 }
@@ -248,10 +275,10 @@ pub(super) async fn release(
         let existing = live.as_ref();
         let ends = desired.targets.iter().filter_map(|target| {
             let id = target.principal.as_ref()?.to_string();
-            Some(UndeclaredPrincipal { id, external: true, until: Some(Time(target.until?)) })
+            Some(UndeclaredEnd { id, until: Time(target.until?) })
         });
         let before = UndeclaredShareStatus {
-            principals: ends.collect(),
+            ends: ends.take(ENDS_MAX).collect(),
             origin: Some(Origin {
                 namespace: desired.key.namespace.clone(),
                 name: desired.key.name.clone(),
@@ -268,7 +295,7 @@ pub(super) async fn release(
                 ..Verdict::default()
             },
         };
-        let sightings = Sightings { full: false, moved: false, now: pass.gathered.now };
+        let sightings = Sightings { full: false, set: uid(&pass.gathered.set), now: pass.gathered.now };
         let after = status(cell, &undeclared, &before, existing, sightings);
         write(context, &name, existing, &before, &after).await?;
     }

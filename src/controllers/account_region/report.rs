@@ -73,7 +73,7 @@ pub async fn report(
         first_error = first_error.or(abandon(context, pass).await.err());
     }
     if let Some(listing) = listing {
-        let kept = records::keep(context, pass, listing).await;
+        let kept = records::keep(context, memory, pass, listing).await;
         first_error = first_error.or(kept.err());
     }
     let after = status::region_status(region, memory, pass, statuses.iter().map(|(_, _, status)| status));
@@ -222,9 +222,10 @@ async fn abandon(context: &Arc<Context>, pass: &Pass<'_>) -> Result<(), WriteErr
 /// Whether nothing of a Share that is being deleted is left to do: revoked and read back, or to be released.
 fn has_left(memory: &CellMemory, plan: &Plan, desired: &DesiredShare) -> bool {
     let views = plan.shares.get(&desired.key);
-    let gone = views.is_none_or(|views| {
-        views.values().all(|view| view.lost || (view.container.is_none() && view.is_settled()))
-    });
+    let sides = || views.into_iter().flat_map(BTreeMap::values);
+    let gone = sides().all(|view| view.lost || (view.container.is_none() && view.is_settled()));
+    // What cannot be seen yet cannot be put on record yet either.
+    let seen = sides().all(|view| view.open_until.is_none() && !view.unlisted);
     let awaited = desired
         .ledger
         .values()
@@ -232,8 +233,8 @@ fn has_left(memory: &CellMemory, plan: &Plan, desired: &DesiredShare) -> bool {
         .any(|id| memory.expectations.concern(id));
     match desired.fate {
         Fate::Keep | Fate::Undecided => false,
-        Fate::Release => true,
-        Fate::Revoke => gone && !awaited,
+        Fate::Release => seen,
+        Fate::Revoke => gone && seen && !awaited,
     }
 }
 

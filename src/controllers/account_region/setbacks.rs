@@ -120,7 +120,12 @@ mod tests {
 
     fn receipts(chain: &Chain, then: Option<Then>) -> Vec<Receipt> {
         let outcome = then.map_or(Outcome::Done(None), |then| {
-            Outcome::Failed(Failure { reason: Reason::AccessDenied, message: "no".into(), then })
+            Outcome::Failed(Failure {
+                reason: Reason::AccessDenied,
+                message: "no".into(),
+                then,
+                certain: true,
+            })
         });
         chain
             .steps

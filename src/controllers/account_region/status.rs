@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
-use super::{memory::CellMemory, report::Pass};
+use super::{gather::uid, memory::CellMemory, report::Pass};
 use crate::{
     api::{
         AccountRegion, Reason,
@@ -77,7 +77,8 @@ fn held(pass: &Pass<'_>, before: Option<&Held>) -> Option<Held> {
 /// The approval that is in use: what it released and was not seen done yet. An approval of what is held now is taken up; it
 /// is acted on by a pass that finds it here.
 fn approved(region: &AccountRegion, pass: &Pass<'_>, before: Option<&Approved>) -> Option<Approved> {
-    let before = before.filter(|_| !pass.gathered.moved);
+    let set = &pass.gathered.set;
+    let before = before.filter(|before| before.account_set_uid.as_deref() == Some(uid(set)));
     if matches!(pass.observed.reading, Reading::Unknown(_)) {
         return before.cloned();
     }
@@ -88,7 +89,12 @@ fn approved(region: &AccountRegion, pass: &Pass<'_>, before: Option<&Approved>) 
     if let Some(held) = held.filter(|held| before.is_none_or(|before| before.digest != held.digest)) {
         let removals: BTreeSet<String> = still.chain(&held.removals).cloned().collect();
         let removals = removals.into_iter().take(1000).collect();
-        return Some(Approved { digest: held.digest.clone(), at: Time(pass.gathered.now), removals });
+        return Some(Approved {
+            digest: held.digest.clone(),
+            at: Time(pass.gathered.now),
+            account_set_uid: Some(uid(set).to_owned()),
+            removals,
+        });
     }
     let removals = still.cloned().collect();
     before.map(|before| Approved { removals, ..before.clone() })

@@ -52,6 +52,21 @@ pub(super) async fn unreadable(
     Ok(Action::requeue(LOOK))
 }
 
+/// There is no readable Installation: whose marks are ours is not known, so nothing can be said of anything in AWS.
+pub(super) async fn no_installation(
+    context: &Arc<Context>,
+    region: &AccountRegion,
+) -> Result<Action, WriteError> {
+    let after = region.status.clone().unwrap_or_default();
+    say(context, region, after, Reason::NoInstallation, NO_INSTALLATION).await?;
+    wake_shares(context, region);
+    Ok(Action::requeue(LOOK))
+}
+
+/// What is said where there is none.
+pub(crate) const NO_INSTALLATION: &str =
+    "there is no readable Installation named sharekeeper, so nothing is done; create it, or make it readable";
+
 /// No set selects the cell any more. While Shares hold grants in it, its access settings are kept; then it goes.
 pub(super) async fn released(
     context: &Arc<Context>,

@@ -25,6 +25,16 @@ fn whole_plan(
     gate: &Gate,
     policies: &[SharingPolicy],
 ) -> Plan {
+    recollecting(&NOTHING, shares, listing, gate, policies)
+}
+
+fn recollecting(
+    recollection: &Recalled,
+    shares: &[(Share, Departure)],
+    listing: &Listing,
+    gate: &Gate,
+    policies: &[SharingPolicy],
+) -> Plan {
     let tree = tree();
     let resolved = shares.iter().map(|(share, departure)| {
         let desired = resolved_as(&on_record(share, listing), *departure, known(&tree), policies, at(0));
@@ -35,8 +45,7 @@ fn whole_plan(
     let marks =
         Marks { installation: US, peers: &["them".to_owned()], records: &records, unreadable: &unreadable };
     let budgets = budget::UNLIMITED;
-    let circumstances =
-        Circumstances { marks, gate, recollection: &NOTHING, sweep: REPORT, budgets, now: at(0) };
+    let circumstances = Circumstances { marks, gate, recollection, sweep: REPORT, budgets, now: at(0) };
     plan(&desired, listing, &circumstances)
 }
 
@@ -196,6 +205,28 @@ fn drift_is_what_differs_from_what_was_carried_out_before() {
             "hub inner: held by DriftReported: +222233334444",
         ]
     );
+}
+
+#[test]
+fn where_a_permission_is_fought_over_nobody_is_added_under_the_wrong_one() {
+    let hub = share("hub").of(&[GATEWAY]).with([account(DATA), unit("Root/Workloads")]);
+    let digest = resolved(&hub, known(&tree()), &policies()).digest;
+    let wrong = permission("arn:aws:ram::aws:permission/AWSRAMPermissionTransitGatewayFull", "1");
+    let mut swapped = ours("hub", Side::Inner).to(DATA, "ASSOCIATED").sharing(GATEWAY, "ASSOCIATED");
+    swapped.permissions.insert("ec2:TransitGateway".into(), wrong);
+    let contended = |kind: &ChangeKind| matches!(kind, ChangeKind::SetPermission(_));
+    let shares = staying([hub.applied(digest.as_str())]);
+    let plan = recollecting(
+        &Recalled { contended, ..NOTHING },
+        &shares,
+        &listing([swapped.clone()]),
+        &OPEN,
+        &policies(),
+    );
+    assert!(plan.chains.is_empty(), "{:?}", lines(&plan));
+    let held = &plan.shares[&key("hub")][&Side::Inner].held;
+    assert!(held.iter().all(|(_, reason)| *reason == Reason::Contended) && held.len() == 2, "{held:?}");
+    assert!(!whole_plan(&shares, &listing([swapped]), &OPEN, &policies()).chains.is_empty());
 }
 
 #[test]

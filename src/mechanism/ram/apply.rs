@@ -7,14 +7,17 @@ use std::{
     sync::Arc,
 };
 
-use aws_sdk_ram::types::{PermissionTypeFilter, Tag};
+use aws_sdk_ram::{
+    config::{Config, retry::RetryConfig},
+    types::{PermissionTypeFilter, Tag},
+};
 
 use crate::{
     api::Reason,
     aws::{
         audit::Subject,
         calls::Leave,
-        errors::AwsError,
+        errors::{AwsError, Disposition, Replan},
         fence::Fence,
         paging::{Page, collect},
         session::CellClients,
@@ -97,8 +100,33 @@ async fn outcome(hands: Hands<'_>, chain: &Chain, step: &Step) -> Outcome {
     }
     match send(hands, chain, step).await {
         Ok(id) => Outcome::Done(id),
-        Err(error) => failure::outcome(&step.action, &error),
+        Err(error) => match &step.action {
+            Action::Disassociate(members) if one_is_unknown(&error) && members.len() > 1 => {
+                one_by_one(hands, chain, step, members).await
+            }
+            action => failure::outcome(action, &error),
+        },
     }
+}
+
+fn one_is_unknown(error: &AwsError) -> bool {
+    error.disposition == Disposition::Replan(Replan::UnknownResource)
+}
+
+/// AWS takes nobody out where it does not know one of those who are to go, and does not say which: each goes by itself.
+async fn one_by_one(hands: Hands<'_>, chain: &Chain, step: &Step, members: &Members) -> Outcome {
+    let mut all = Outcome::AlreadyDone;
+    for member in members.each() {
+        let single = Step { action: Action::Disassociate(member), ..step.clone() };
+        match send(hands, chain, &single).await {
+            Ok(_) => all = Outcome::Done(None),
+            Err(error) => match failure::outcome(&single.action, &error) {
+                Outcome::AlreadyDone => {}
+                other => return other,
+            },
+        }
+    }
+    all
 }
 
 /// Whether the container of a chain, as it was just read, is still one to write to.
@@ -117,7 +145,9 @@ fn not_ours(hands: Hands<'_>, chain: &Chain, step: &Step) -> Option<Failure> {
                 uid: chain.uid.clone(),
                 side: *side,
             };
-            let ours = found.is_some_and(|container| bears(container, &mark, step));
+            // What is being adopted carries the mark that it was planned on.
+            let planned_on = |container: &Container| chain.adopts && container.basis() == chain.basis;
+            let ours = found.is_some_and(|container| planned_on(container) || bears(container, &mark, step));
             (!ours).then_some("does not carry the mark of this Share any more")
         }
         Owner::Nobody(_) => {
@@ -130,6 +160,7 @@ fn not_ours(hands: Hands<'_>, chain: &Chain, step: &Step) -> Option<Failure> {
         reason: Reason::Conflict,
         message: format!("{id} {problem}; nothing was written to it"),
         then: Then::Replan,
+        certain: true,
     })
 }
 
@@ -210,7 +241,10 @@ async fn create(hands: Hands<'_>, leave: &Leave, chain: &Chain, create: &Create)
         .set_resource_arns(some(create.members.resources.iter().cloned().collect()))
         .set_permission_arns(some(create.permissions.values().cloned().collect()))
         .set_tags(Some(tags(&create.tags)));
-    let answer = hands.clients.calls.write(NAME, leave, request.send()).await?;
+    // Sent once, so that a refusal is the answer to all that was sent: then it has made nothing for certain.
+    let once = Config::builder().retry_config(RetryConfig::disabled());
+    let sent = request.customize().config_override(once).send();
+    let answer = hands.clients.calls.write(NAME, leave, sent).await?;
     let arn = answer.resource_share.and_then(|share| share.resource_share_arn).unwrap_or_default();
     arn.parse().map_err(|_| AwsError::unexpected(NAME, format!("AWS answered no ARN: {arn:?}")))
 }

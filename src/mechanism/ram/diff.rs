@@ -35,7 +35,13 @@ pub fn diff(
         (Claim::Absent { .. }, Presence::Wanted) => {
             difference.changes.push(ChangeKind::Create.because(pending));
         }
-        (Claim::Absent { .. }, Presence::IfThere | Presence::Gone) | (Claim::Unadopted, _) => {}
+        (Claim::Absent { open_until: Some(until), .. }, Presence::IfThere | Presence::Gone) => {
+            difference.waits.push(format!(
+                "AWS has not answered whether it made a share for it; whether it did is certain on {until}"
+            ));
+        }
+        (Claim::Absent { open_until: None, .. }, Presence::IfThere | Presence::Gone)
+        | (Claim::Unadopted, _) => {}
         (Claim::Unlisted { id }, _) => {
             difference.waits.push(format!("AWS does not list {id} yet, which was made a moment ago"));
         }
@@ -344,7 +350,8 @@ impl Comparison<'_> {
     }
 }
 
-fn is_of_type(arn: &str, resource_type: &str) -> bool {
+/// Whether a resource is of a type, both in RAM's names.
+pub(crate) fn is_of_type(arn: &str, resource_type: &str) -> bool {
     arn.parse().ok().and_then(|arn| ResourceType::of(&arn)).is_some_and(|t| t.name == resource_type)
 }
 

@@ -13,9 +13,13 @@ use crate::{
     },
 };
 
-/// What came of a step whose call failed. To remove what is gone is done.
+/// What came of a step whose call failed. To remove what is gone is done; of several members AWS does not say which is gone.
 pub fn outcome(action: &Action, error: &AwsError) -> Outcome {
-    let removes = matches!(action, Action::Delete | Action::Disassociate(_) | Action::Untag(_));
+    let removes = match action {
+        Action::Delete | Action::Untag(_) => true,
+        Action::Disassociate(members) => members.len() == 1,
+        _ => false,
+    };
     match &error.disposition {
         Disposition::AlreadyDone => Outcome::AlreadyDone,
         Disposition::Replan(Replan::UnknownResource) if removes => Outcome::AlreadyDone,
@@ -24,7 +28,29 @@ pub fn outcome(action: &Action, error: &AwsError) -> Outcome {
             reason: reason(disposition),
             message: error.lasting(),
             then: then(disposition),
+            certain: is_certain(disposition),
         }),
+    }
+}
+
+/// Whether an error says for certain that AWS has done nothing. A token that was used before says that an earlier request was
+/// taken; a fault of AWS's own may come after the effect.
+fn is_certain(disposition: &Disposition) -> bool {
+    match disposition {
+        Disposition::Throttled
+        | Disposition::Wait(Wait::OrganizationOnboarding | Wait::OrganizationBusy)
+        | Disposition::Replan(Replan::UnknownResource)
+        | Disposition::UserMustAct(_)
+        | Disposition::Denied
+        | Disposition::Credentials
+        | Disposition::RegionDisabled
+        | Disposition::AccountSuspended
+        | Disposition::Refused(_) => true,
+        Disposition::Retry
+        | Disposition::Wait(Wait::InFlight)
+        | Disposition::Replan(Replan::TokenUsed)
+        | Disposition::AlreadyDone
+        | Disposition::OutcomeUnknown => false,
     }
 }
 

@@ -264,10 +264,9 @@ fn container(
     entry.adopting = known.view.is_some_and(|view| view.adopting);
     entry.state = container_state(known, created.is_some());
     if let Some(want) = want.filter(|want| want.presence != Presence::Gone) {
-        let kept = known
-            .container
-            .iter()
-            .flat_map(|c| want.retired_tags.iter().filter(|key| c.tags.contains_key(*key)));
+        // What is not seen yet may well carry them.
+        let carries = |key: &&String| known.container.is_none_or(|c| c.tags.contains_key(*key));
+        let kept = want.retired_tags.iter().filter(carries);
         let keys: BTreeSet<String> = want.tags.keys().chain(kept).cloned().collect();
         entry.tag_keys = keys.into_iter().collect();
     }
@@ -275,9 +274,11 @@ fn container(
 }
 
 fn container_state(known: Known<'_>, created: bool) -> ContainerState {
-    let unlisted = known.view.is_some_and(|view| view.unlisted);
+    let pending = known.view.is_some_and(|view| view.unlisted || view.open_until.is_some());
     match known.container {
-        _ if created || unlisted => ContainerState::Creating,
+        _ if created || pending => ContainerState::Creating,
+        // It is there and somebody else's by its mark: it may well be given back.
+        None if known.view.is_some_and(|view| view.lost) => ContainerState::Unknown,
         Some(container) if container.state.is_live() => ContainerState::Present,
         Some(_) => ContainerState::Deleting,
         None => ContainerState::Gone,

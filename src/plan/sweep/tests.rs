@@ -65,7 +65,7 @@ fn mark_wait_remove() {
         assert_eq!(found, expected, "{action:?} {record:?} {seconds}");
     }
     // Under another set all of it begins anew.
-    let moved = Sweep { moved: true, ..sweep(Delete, after * 9) };
+    let moved = Sweep { set: "uid-other", ..sweep(Delete, after * 9) };
     assert_eq!(judged(foreign(), Why::Foreign, Some(&seen_twice), &moved), "Waiting");
 }
 
@@ -206,6 +206,30 @@ fn what_was_let_go_stays_but_for_ends_and_policy() {
     assert_eq!(judged(&released(None), Ok(vec![PARTNER])), "Reported");
     let remove = Record { why: Why::Released, ..decided(Decision::Remove, &container) };
     assert_eq!(judged(&remove, Ok(vec![])), "Removing: delete(Undeclared)");
+    // No decision holds off an end or a policy's word.
+    for (decision, otherwise) in [
+        (Decision::Keep, "Kept"),
+        (Decision::Adopt, "Kept"),
+        (Decision::Remove, "Removing: delete(Undeclared)"),
+    ] {
+        let decided = |end| Record {
+            ends: released(Some(end)).ends,
+            origin: origin.clone(),
+            why: Why::Released,
+            ..decided(decision, &container)
+        };
+        assert_eq!(
+            judged(&decided(900_000), Ok(vec![])),
+            format!("Removing: -{PARTNER}(Expired)"),
+            "{decision:?}"
+        );
+        assert_eq!(
+            judged(&decided(900_001), Ok(vec![DATA])),
+            format!("Removing: -{DATA}(Policy)"),
+            "{decision:?}"
+        );
+        assert_eq!(judged(&decided(900_001), Ok(vec![])), otherwise, "{decision:?}");
+    }
     let void = Record { decided_on: Some(Digest::of(["other"]).to_string()), ..remove };
     assert_eq!(judged(&void, Ok(vec![])), "Reported");
 }
