@@ -29,19 +29,25 @@ bench: kube-tools ## Print the figures: AWS calls, times, memory; ONLY="cell pla
 .PHONY: test
 test: kube-tools ## Everything that has to hold: formatting, lints, all tests, documentation
 	cargo fmt --all --check
-	cargo clippy --locked --workspace --all-targets -- --deny warnings
+	cargo clippy --locked --workspace --all-targets --features sharekeeper/mutants -- --deny warnings
 	cargo test --locked --workspace
 	$(MAKE) doc
 	$(MAKE) soak N=20000
 
+WORLDS := cargo test --locked --profile sim --features mutants --test worlds --
+
 .PHONY: soak
 soak: ## Run simulated worlds with crashes and faults: N=200000 as many, FROM=0 from that seed on
-	cargo test --locked --profile sim --test worlds -- --worlds $(or $(N),200000) --from $(or $(FROM),0)
+	$(WORLDS) --worlds $(or $(N),200000) --from $(or $(FROM),0)
+
+.PHONY: mutants
+mutants: ## Show that the simulated worlds catch each seeded bug, and how fast
+	$(WORLDS) --mutants
 
 .PHONY: lint
 lint: ## Formatting, lints, and licences, bans and sources of the dependencies
 	cargo fmt --all --check
-	cargo clippy --locked --workspace --all-targets -- --deny warnings
+	cargo clippy --locked --workspace --all-targets --features sharekeeper/mutants -- --deny warnings
 	@if command -v cargo-deny >/dev/null; then cargo deny --locked --all-features check bans licenses sources; \
 	else echo 'Dependencies were not checked: cargo-deny is missing (cargo install --locked cargo-deny@0.20.2).'; fi
 

@@ -53,7 +53,7 @@ pub async fn reconcile(set: Arc<Guarded<AccountSet>>, context: Arc<Context>) -> 
     let after = status(&context, set, selection, &conflicts);
     if changed(&before, &after) {
         // Removals are reserved in the same status: never over what was not read.
-        context.writer.status_as_read(set, &before, &after).await?;
+        context.writer.status(set, &before, &after).await?;
     }
     Ok(Action::requeue(Duration::from_secs(3600)))
 }

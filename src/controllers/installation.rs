@@ -39,7 +39,7 @@ pub async fn reconcile(
     let after = status(&context, installation, &before);
     if changed(&before, &after) {
         // Removals are reserved in the same status: never over what was not read.
-        context.writer.status_as_read(installation, &before, &after).await?;
+        context.writer.status(installation, &before, &after).await?;
     }
     Ok(Action::requeue(COUNT))
 }

@@ -233,7 +233,7 @@ fn again<K: Resource<DynamicType = ()>>(
 ) -> Action {
     match error {
         WriteError::Refused { .. } => Action::requeue(Duration::from_secs(2)),
-        WriteError::Apiserver { .. } if error.is_gone() => Action::requeue(Duration::from_millis(500)),
+        WriteError::Apiserver { .. } if error.is_gone() => Action::requeue(Duration::from_secs(2)),
         WriteError::Apiserver { .. } | WriteError::TimedOut { .. } => Action::requeue(Duration::from_secs(5)),
     }
 }

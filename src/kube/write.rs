@@ -125,59 +125,34 @@ impl Writer {
         self.fenced(what, K::Scope::api(&self.client, Some(namespace)).get_opt(name)).await
     }
 
-    /// Writes the whole status of an object, if it is still the same object: fields of `before` that are not in `status`
-    /// any more are removed.
+    /// Writes the whole status of an object, if nobody has written the object since it was read: what a status knows must
+    /// not be lost to an older one. Fields of `before` that are not in `status` any more are removed. Answers the object's
+    /// new resourceVersion.
     pub async fn status<K>(
         &self,
         object: &K,
         before: &impl Serialize,
         status: &impl Serialize,
-    ) -> Result<(), WriteError>
-    where
-        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
-        K::Scope: Scoped<K>,
-    {
-        let metadata = object.uid().map_or_else(|| json!({}), |uid| json!({"uid": uid}));
-        self.patch_status(object, metadata, before, status).await
-    }
-
-    /// As [`Self::status`], if nobody has written the object since it was read: for what is decided by its own status.
-    pub async fn status_as_read<K>(
-        &self,
-        object: &K,
-        before: &impl Serialize,
-        status: &impl Serialize,
-    ) -> Result<(), WriteError>
-    where
-        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
-        K::Scope: Scoped<K>,
-    {
-        let metadata = json!({"uid": object.uid(), "resourceVersion": object.resource_version()});
-        self.patch_status(object, metadata, before, status).await
-    }
-
-    async fn patch_status<K>(
-        &self,
-        object: &K,
-        metadata: Value,
-        before: &impl Serialize,
-        status: &impl Serialize,
-    ) -> Result<(), WriteError>
+    ) -> Result<Option<String>, WriteError>
     where
         K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
         K::Scope: Scoped<K>,
     {
         let what = describe(object, "status");
+        let metadata = json!({"uid": object.uid(), "resourceVersion": object.resource_version()});
         let mut fields = fields_of(status);
         retire(&fields_of(before), &mut fields);
         let patch = json!({"metadata": metadata, "status": fields});
         let api = K::Scope::api(&self.client, object.namespace().as_deref());
+        let mut version = None;
         self.attempt(&K::kind(&()), what, async {
-            api.patch_status(&object.name_any(), &PatchParams::default(), &Patch::Merge(patch))
-                .await
-                .map(drop)
+            let patch = Patch::Merge(patch);
+            let written = api.patch_status(&object.name_any(), &PatchParams::default(), &patch).await?;
+            version = written.resource_version();
+            Ok(())
         })
-        .await
+        .await?;
+        Ok(version)
     }
 
     /// Makes an object and answers it as stored; one of that name that is there already is left as it is, and none answered.

@@ -112,7 +112,12 @@ pub fn claim<'a>(
             Whose::Other { to, .. } => Claim::Lost { id: container.id.clone(), to },
         };
     }
-    if let Some(container) = marked.bearing(mark).filter(|_| !mutant::is(Mutant::StatusOnly)) {
+    // While a create of this life of the Share may have made one, that of a former life is not taken for it: it may be gone,
+    // and then the create would be made anew. Its own token finds what it made.
+    let unanswered = ledger.is_some_and(|entry| entry.id.is_none() && entry.create_sent_at.is_some());
+    let of_this_life = |container: &&Container| container.mark().is_some_and(|found| found.uid == mark.uid);
+    let bearing = marked.bearing(mark).filter(|container| !unanswered || of_this_life(container));
+    if let Some(container) = bearing.filter(|_| !mutant::is(Mutant::StatusOnly)) {
         return Claim::Found(container);
     }
     if mutant::is(Mutant::ClaimByName) {
@@ -281,6 +286,15 @@ mod tests {
             "absent #2 open until 700"
         );
         assert_eq!(of(entry(None, 2)), "absent #2");
+    }
+
+    #[test]
+    fn what_bears_the_mark_of_a_former_life_is_not_taken_for_what_a_create_has_made() {
+        let former = one("a").tagged("sharekeeper.dev/uid", "earlier");
+        let sent = LedgerEntry { create_sent_at: Some(at(0)), ..entry(None, 3) };
+        assert_eq!(claimed([&former], Some(&entry(None, 3)), false), "found a");
+        assert_eq!(claimed([&former], Some(&sent), false), "absent #3");
+        assert_eq!(claimed([&one("b")], Some(&sent), false), "found b");
     }
 
     #[test]

@@ -161,6 +161,11 @@ impl World {
         }
     }
 
+    /// Whether a controller runs: it ends by itself when it panics.
+    pub fn is_running(&self) -> bool {
+        self.controller.as_ref().is_some_and(|controller| !controller.is_finished())
+    }
+
     /// Applies an object as a person does with server-side apply.
     pub async fn apply(&self, object: Value) {
         self.try_apply(object.clone()).await.unwrap_or_else(|error| panic!("{object}: {error}"));

@@ -4,11 +4,17 @@ use simulator::aws::Rng;
 
 use crate::{
     draw_trouble,
-    plan::{Account, Act, Edit, Fallacy, Hand, Manifest, Mode, Plan, Policy, Resource, Switch, Target, Unit},
+    plan::{
+        Account, Act, Choice, Edit, Fallacy, Hand, Manifest, Mode, Plan, Policy, Removal, Resource, Stray,
+        Switch, Target, Unit,
+    },
 };
 
 /// Names of the Shares that a plan plays with. The last one is there from the beginning in few plans.
 const NAMES: [&str; 4] = ["hub", "nets", "rules", "late"];
+
+/// Names of RAM shares that somebody made by hand.
+const STRAYS: [&str; 4] = ["old-hub", "trial", "network-team.nets", "partner-lists"];
 
 /// Draws from what there is.
 pub struct Draw {
@@ -67,9 +73,12 @@ pub fn plan(seed: u64) -> Plan {
     if draw.chance(0.2) {
         names.push(NAMES[3]);
     }
-    let shares: Vec<Manifest> = names.iter().map(|name| manifest(&mut draw, name)).collect();
-    let mut plan = Plan { shares, ..Plan::default() };
     let busy = 120 + 180 * size;
+    let shares: Vec<Manifest> = names.iter().map(|name| manifest(&mut draw, name, busy)).collect();
+    let mut plan = Plan { shares, ..Plan::default() };
+    if draw.chance(0.35) {
+        what_nobody_declares(&mut draw, &mut plan);
+    }
     // What the plan is about: edits, trouble, or both.
     let about = draw.below(10);
     if about != 0 {
@@ -83,7 +92,23 @@ pub fn plan(seed: u64) -> Plan {
     plan
 }
 
-fn manifest(draw: &mut Draw, share: &str) -> Manifest {
+/// A set that removes it, and something to remove.
+fn what_nobody_declares(draw: &mut Draw, plan: &mut Plan) {
+    plan.removal = Some(Removal {
+        delete: draw.chance(0.7),
+        grace: draw.one(&[0, 60, 200, 400]),
+        most: draw.chance(0.4).then(|| draw.between(1, 3)),
+    });
+    for name in &STRAYS[..draw.between(1, 5) as usize] {
+        plan.strays.push(Stray {
+            name: (*name).to_owned(),
+            resource: draw.one(&[Resource::List, Resource::Gateway, Resource::Rule]),
+            with: draw.chance(0.8).then(|| draw.one(&Account::ALL)),
+        });
+    }
+}
+
+fn manifest(draw: &mut Draw, share: &str, busy: u32) -> Manifest {
     let mut resources = some(draw, &Resource::ALL[..5], 3);
     if draw.chance(0.02) {
         resources.push(Resource::Lost);
@@ -100,22 +125,26 @@ fn manifest(draw: &mut Draw, share: &str) -> Manifest {
     ];
     let mut targets = some(draw, &kinds, 3);
     if draw.chance(if leaves { 0.4 } else { 0.05 }) {
-        targets.push(Target::Outside);
+        let end = draw.between(30, busy);
+        targets.push(if draw.chance(0.3) { Target::Until(end) } else { Target::Outside });
     }
     if draw.chance(0.08) {
         targets.push(draw.one(&[Target::Id(Account::Log), Target::Unit(Unit::Security), Target::Nobody]));
     }
     if draw.chance(0.03) {
-        targets.retain(|target| *target == Target::Outside);
+        targets.retain(|target| target.is_outside());
     }
     Manifest {
         share: share.to_owned(),
         name: draw.chance(0.2).then(|| draw.one(&["core", "network", "ours"]).to_owned()),
         resources,
-        targets,
         tag: draw.chance(0.3).then(|| draw.one(&["blue", "red"]).to_owned()),
         read_only: draw.chance(0.15),
-        switch: draw.chance(0.05).then(|| draw.one(&[Switch::Suspend, Switch::Report])),
+        // What ends is what a switch must not hold.
+        switch: draw
+            .chance(if targets.iter().any(|target| matches!(target, Target::Until(_))) { 0.4 } else { 0.05 })
+            .then(|| draw.one(&[Switch::Suspend, Switch::Report])),
+        targets,
     }
 }
 
@@ -130,7 +159,7 @@ fn some<T: Copy + Ord>(draw: &mut Draw, of: &[T], most: u32) -> Vec<T> {
 fn edits(draw: &mut Draw, plan: &mut Plan, size: u32, busy: u32) {
     let mut at = draw.below(30);
     for _ in 0..=draw.count(2 * size) {
-        let act = act(draw, &plan.shares.clone());
+        let act = act(draw, plan, busy);
         follow_up(draw, plan, &act, at, busy);
         plan.edits.push(Edit { at: at.min(busy), act });
         // Edits come in bursts, into the middle of what the former one set going.
@@ -146,6 +175,7 @@ fn follow_up(draw: &mut Draw, plan: &mut Plan, act: &Act, at: u32, busy: u32) {
         Act::Mode(mode) if *mode != Mode::Enforce => Act::Mode(Mode::Enforce),
         Act::Policy(policy) if *policy != Policy::default() => Act::Policy(Policy::default()),
         Act::RenameAccount(account, true) => Act::RenameAccount(*account, false),
+        Act::TakeName(first, second, true) => Act::TakeName(*first, *second, false),
         Act::RenameOwner(true) => Act::RenameOwner(false),
         Act::RenameUnit(unit, true) => Act::RenameUnit(*unit, false),
         Act::Move(account, _) => Act::Move(*account, account.home()),
@@ -159,11 +189,16 @@ fn follow_up(draw: &mut Draw, plan: &mut Plan, act: &Act, at: u32, busy: u32) {
     }
 }
 
-fn act(draw: &mut Draw, shares: &[Manifest]) -> Act {
+fn act(draw: &mut Draw, plan: &Plan, busy: u32) -> Act {
+    let shares = &plan.shares;
     let name = draw.one(&NAMES);
     let share = name.to_owned();
-    match draw.below(40) {
-        0..13 => Act::Apply(edited(draw, shares, name)),
+    if !plan.strays.is_empty() && draw.chance(0.15) {
+        let about = draw.one(&plan.strays).name;
+        return Act::Decide(about, draw.one(&[Choice::Keep, Choice::Remove, Choice::RemoveOthers]));
+    }
+    match draw.below(42) {
+        0..13 => Act::Apply(edited(draw, shares, name, busy)),
         13..17 => Act::Delete(share),
         17..21 => Act::Recreate(share),
         21 => {
@@ -175,7 +210,7 @@ fn act(draw: &mut Draw, shares: &[Manifest]) -> Act {
                 Fallacy::EndlessOutside,
                 Fallacy::TwoKinds,
             ];
-            Act::Refused(edited(draw, shares, name), draw.one(&fallacies))
+            Act::Refused(edited(draw, shares, name, busy), draw.one(&fallacies))
         }
         22 => Act::Request(share),
         23 | 24 => Act::Halt(true),
@@ -191,13 +226,21 @@ fn act(draw: &mut Draw, shares: &[Manifest]) -> Act {
         32 => Act::RenameUnit(draw.one(&[Unit::Prod, Unit::Test]), true),
         33 => Act::Move(draw.one(&[Account::Test, Account::Web]), draw.one(&[Unit::Sandbox, Unit::Prod])),
         34 => Act::SuspendOwner(true),
+        35 | 36 => {
+            let (first, second) = draw.one(&[
+                (Account::Data, Account::Web),
+                (Account::Web, Account::Data),
+                (Account::Data, Account::Test),
+            ]);
+            Act::TakeName(first, second, true)
+        }
         _ => Act::Hand(hand(draw)),
     }
 }
 
 /// The Share as it was first declared with something of it changed, or another one altogether.
-fn edited(draw: &mut Draw, shares: &[Manifest], name: &str) -> Manifest {
-    let mut other = manifest(draw, name);
+fn edited(draw: &mut Draw, shares: &[Manifest], name: &str, busy: u32) -> Manifest {
+    let mut other = manifest(draw, name, busy);
     if let Some(first) = shares.iter().find(|share| share.share == name)
         && draw.chance(0.7)
     {
@@ -215,7 +258,8 @@ fn hand(draw: &mut Draw) -> Hand {
     let share = draw.one(&NAMES[..3]).to_owned();
     let account = draw.one(&Account::ALL);
     let resource = draw.one(&Resource::ALL[..5]);
-    match draw.below(12) {
+    match draw.below(13) {
+        12 => Hand::Steal(share),
         0 | 1 => Hand::Associate(share, account),
         2 => Hand::Disassociate(share, account),
         3 => Hand::AddResource(share, resource),

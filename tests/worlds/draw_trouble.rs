@@ -7,7 +7,10 @@ use simulator::aws::{
 
 use crate::{
     draw::Draw,
-    plan::{Account, Answer, Crash, EventFault, KubeTrouble, Plan, Resource, Rival, Side},
+    plan::{
+        Account, Act, Answer, Crash, Edit, EventFault, KubeTrouble, Manifest, Plan, Resource, Rival, Side,
+        Target, Unit,
+    },
 };
 
 const KINDS: [&str; 6] = ["shares", "shares", "shares", "accountregions", "sharingpolicies", "accountsets"];
@@ -15,7 +18,8 @@ const KINDS: [&str; 6] = ["shares", "shares", "shares", "accountregions", "shari
 /// Puts trouble of one to three sorts into a plan.
 pub fn trouble(draw: &mut Draw, plan: &mut Plan, size: u32, busy: u32) {
     for _ in 0..=draw.below(size.min(3)) {
-        match draw.below(12) {
+        match draw.below(13) {
+            12 => halt_in_the_middle(draw, plan, busy),
             0..4 => {
                 crashes(draw, plan, size);
                 on_the_wire(draw, plan);
@@ -34,14 +38,32 @@ fn crashes(draw: &mut Draw, plan: &mut Plan, size: u32) {
     for _ in 0..pair {
         let writes = draw.one(&[Side::Aws, Side::Aws, Side::Kube, Side::Kube, Side::Kube]);
         let most = if writes == Side::Aws { 4 + 3 * size } else { 12 + 8 * size };
+        let older = if draw.chance(0.25) { draw.between(1, 12) } else { 0 };
         plan.crashes.push(Crash {
             writes,
             nth: draw.below(most),
             after: draw.chance(0.5),
             down: if draw.chance(0.5) { draw.below(3) } else { draw.below(120) },
-            older: if draw.chance(0.25) { draw.between(1, 12) } else { 0 },
+            older,
+            older_for: if older > 0 && plan.removal.is_some() { draw.one(&[0, 300, 700]) } else { 0 },
         });
     }
+}
+
+/// Much is to be written, slowly, and writing is halted meanwhile.
+fn halt_in_the_middle(draw: &mut Draw, plan: &mut Plan, busy: u32) {
+    plan.aws.wire = draw.one(&[4.0, 9.0]);
+    let at = draw.below(busy - 60);
+    let halts = at + draw.between(1, 30);
+    let all = vec![Resource::Gateway, Resource::List, Resource::Rule];
+    let targets = vec![Target::Id(Account::Data), Target::Unit(Unit::Prod)];
+    for share in plan.shares.clone() {
+        let manifest =
+            Manifest { resources: all.clone(), targets: targets.clone(), tag: Some("red".into()), ..share };
+        plan.edits.push(Edit { at, act: Act::Apply(manifest) });
+    }
+    plan.edits.push(Edit { at: halts, act: Act::Halt(true) });
+    plan.edits.push(Edit { at: halts + draw.between(30, 120), act: Act::Halt(false) });
 }
 
 /// What was on the wire when its sender died arrives.
@@ -55,7 +77,17 @@ fn apiserver(draw: &mut Draw, plan: &mut Plan, size: u32, busy: u32) {
     for _ in 0..=draw.count(size) {
         let kind = draw.one(&KINDS).to_owned();
         let from = draw.below(busy);
-        plan.kube.push(match draw.below(12) {
+        let removes = plan.removal.is_some();
+        plan.kube.push(match draw.below(14) {
+            12 => {
+                let kind = draw.one(&["shares", "shares", "sharingpolicies", "accountsets"]).to_owned();
+                KubeTrouble::List { kind, skip: draw.below(3), times: 1 + draw.below(4) }
+            }
+            // What people decide about what nobody declares is not heard of.
+            13 if removes => {
+                let kind = draw.one(&["undeclaredshares", "accountsets"]).to_owned();
+                KubeTrouble::Lag { kind, events: draw.between(1, 5), from, to: busy + 60 }
+            }
             0..5 => KubeTrouble::Write {
                 skip: draw.below(25),
                 times: 1 + draw.count(4),
@@ -84,7 +116,7 @@ fn apiserver(draw: &mut Draw, plan: &mut Plan, size: u32, busy: u32) {
             8 | 9 => {
                 KubeTrouble::Lag { kind, events: draw.between(1, 9), from, to: from + draw.between(2, 90) }
             }
-            10 => KubeTrouble::Gone { from, to: from + draw.between(1, 120) },
+            10 | 13 => KubeTrouble::Gone { from, to: from + draw.between(1, 120) },
             _ => KubeTrouble::Compact { at: from },
         });
     }

@@ -22,7 +22,8 @@ pub fn missing(stage: &Stage, oracle: &Oracle) -> Option<String> {
         let extra: Vec<_> = found.difference(&wanted).collect();
         return Some(format!("not in force: {lacks:?}; in force and not declared: {extra:?}"));
     }
-    containers(stage, &declared).or_else(|| statuses(stage, &declared))
+    let strays = || oracle.missing_of_strays();
+    containers(stage, &declared).or_else(|| statuses(stage, &declared)).or_else(strays)
 }
 
 fn containers(stage: &Stage, declared: &Declared) -> Option<String> {

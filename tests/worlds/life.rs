@@ -1,7 +1,7 @@
 //! A world's life: people edit, trouble strikes, all becomes calm; then what should be is, and everybody rests.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -16,9 +16,9 @@ use tokio::{
 use crate::{
     end, happened,
     model::{Declared, Tree},
-    oracle::{Grace, Oracle},
-    people::People,
-    plan::{Account, Crash, Plan, Policy, Side, Unit},
+    oracle::{Grace, Oracle, Rules},
+    people::{People, TREE_AGE},
+    plan::{Account, Act, AwsTrouble, Crash, Plan, Policy, Side, Target, Unit},
     pod::Pod,
     stage::Stage,
     weather,
@@ -26,8 +26,10 @@ use crate::{
 
 /// How long after the calm a world may take to become what is declared, beyond its longest lag.
 const PATIENCE: f64 = 5400.0;
-/// How long nothing may be written once it is: two readings of the cell and of the tree.
-const REST: f64 = 1300.0;
+/// How long it takes until all is said that is said for ten minutes only, such as Reconciling: two readings of the cell.
+const SETTLES: f64 = 1300.0;
+/// How long nothing may be written then: a reading of the cell.
+const REST: f64 = 700.0;
 
 /// What became of a world.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,8 +84,10 @@ enum Move {
     Edit(usize),
     Kube(usize, bool),
     Cut(bool),
-    Start(u32),
+    Start(u32, u32),
     SeeNow,
+    /// What was declared until then has ended.
+    End(u32),
 }
 
 struct Life<'a> {
@@ -102,15 +106,15 @@ struct Life<'a> {
 
 /// Lives through a plan.
 pub async fn live(seed: u64, plan: &Plan, cluster: Cluster, tell: bool) -> Verdict {
-    let stage = Stage::new(seed, cluster);
+    let stage = Stage::new(seed, cluster, plan.removal);
     let tree = Tree {
         places: Account::ALL.into_iter().map(|account| (account, account.home())).collect(),
         units: Unit::ALL.into_iter().map(|unit| (unit, stage.unit(unit.path()))).collect(),
     };
-    let declared = Declared { shares: BTreeMap::new(), policy: Policy::default(), tree };
+    let declared = Declared { shares: BTreeMap::new(), policy: Policy::default(), tree, time: 0 };
     let deaths = Deaths::of(&plan.crashes);
-    let oracle = Oracle::on(&stage.aws, declared, Arc::clone(&deaths), grace(plan));
-    let people = People::new(stage.clone(), Arc::clone(&oracle));
+    let oracle = Oracle::on(&stage, declared, Arc::clone(&deaths), rules(plan));
+    let people = People::new(stage.clone(), Arc::clone(&oracle), plan.removal);
     let pods = (0..if plan.rival.is_some() { 2 } else { 1 }).map(|n| Pod::new(n, plan.rival.is_some()));
     let mut life = Life {
         plan,
@@ -138,18 +142,45 @@ pub async fn live(seed: u64, plan: &Plan, cluster: Cluster, tell: bool) -> Verdi
     verdict
 }
 
-/// How long knowledge and calls may be on their way under a plan.
-fn grace(plan: &Plan) -> Grace {
+/// What a plan asks of the controller.
+fn rules(plan: &Plan) -> Rules {
     /// A pass in which a step waits for its turn and is repeated, and the word of an edit.
     const PASS: f64 = 120.0;
+    let blind = weather::blindness(plan);
+    let late_writes = PASS + 2.0 * plan.aws.wire;
+    let edits = || plan.edits.iter().map(|edit| &edit.act);
+    let switches = |act: &Act| {
+        matches!(
+            act,
+            Act::Halt(_) | Act::SuspendSet(_) | Act::Mode(_) | Act::SuspendOwner(_) | Act::RenameOwner(_)
+        )
+    };
+    let of_others = |act: &Act| {
+        let tree =
+            matches!(act, Act::Move(..) | Act::RenameUnit(..) | Act::RenameAccount(..) | Act::TakeName(..));
+        tree || matches!(act, Act::Policy(_) | Act::RenameOwner(_) | Act::Hand(_))
+    };
+    let calm = plan.crashes.is_empty() && plan.kube.is_empty() && plan.rival.is_none();
+    Rules {
+        grace: grace(plan, late_writes + blind),
+        late: late_writes + blind,
+        late_writes,
+        removal: plan.removal,
+        ends_at_once: calm && plan.aws == AwsTrouble::default() && !edits().any(switches),
+        declarers_alone: !edits().any(of_others),
+        fail: plan.aws.failures.iter().map(|failure| failure.entity.clone()).collect(),
+    }
+}
+
+/// How long knowledge and calls may be on their way under a plan.
+fn grace(plan: &Plan, late: f64) -> Grace {
     let lags = &plan.aws.lags;
     let blind = weather::blindness(plan);
-    let late = PASS + 2.0 * plan.aws.wire + blind;
     let of = weather::longest;
     Grace {
         appearing: late + of(lags.association) + of(lags.share_activation) + of(lags.permission),
         vanishing: late + of(lags.disassociation) + of(lags.share_deletion),
-        tree: 1900.0,
+        tree: TREE_AGE,
         halt: (blind == 0.0).then_some(2.0 + plan.aws.wire),
     }
 }
@@ -161,6 +192,9 @@ fn millis(seconds: f64) -> u64 {
 impl Life<'_> {
     async fn run(&mut self) {
         weather::begins(self.plan, &self.stage, &self.deaths);
+        for stray in &self.plan.strays {
+            self.people.stray(stray);
+        }
         for manifest in &self.plan.shares {
             self.people.apply(manifest);
         }
@@ -182,6 +216,15 @@ impl Life<'_> {
                 self.put(at.into(), Move::Kube(index, begins));
             }
         }
+        let edited = self.plan.edits.iter().filter_map(|edit| match &edit.act {
+            Act::Apply(manifest) => Some(manifest),
+            _ => None,
+        });
+        let targets = self.plan.shares.iter().chain(edited).flat_map(|manifest| &manifest.targets);
+        let ends: BTreeSet<u32> = targets
+            .filter_map(|target| if let Target::Until(end) = target { Some(*end) } else { None })
+            .collect();
+        ends.into_iter().for_each(|end| self.put(end.into(), Move::End(end)));
         if let Some(rival) = &self.plan.rival {
             self.put(rival.cut_from.into(), Move::Cut(true));
             self.put(rival.cut_to.into(), Move::Cut(false));
@@ -232,7 +275,7 @@ impl Life<'_> {
                 self.note("crash while another crash was being recovered from");
             }
             self.last_death = Some(self.stage.elapsed());
-            self.put(self.stage.elapsed() + f64::from(crash.down), Move::Start(crash.older));
+            self.put(self.stage.elapsed() + f64::from(crash.down), Move::Start(crash.older, crash.older_for));
         }
     }
 
@@ -251,11 +294,15 @@ impl Life<'_> {
             Move::Cut(cut) => {
                 weather::cut(&self.stage, self.pods[0].user(), cut);
             }
-            Move::Start(older) => {
+            Move::End(at) => {
+                self.oracle.declare(|declared| declared.time = at);
+                self.note("an end has passed");
+            }
+            Move::Start(older, older_for) => {
                 if older > 0 {
                     weather::older(&self.stage, &self.pods, older);
                     self.note("restart onto an older view");
-                    self.put(self.stage.elapsed() + 15.0, Move::SeeNow);
+                    self.put(self.stage.elapsed() + 15.0 + f64::from(older_for), Move::SeeNow);
                 }
                 self.pods.iter_mut().for_each(|pod| pod.start(&self.stage));
             }
@@ -285,10 +332,10 @@ impl Life<'_> {
             }
             self.stage.accept_invitations();
             self.people.keep_git();
+            self.people.approve().await;
             missing = end::missing(&self.stage, &self.oracle);
         }
-        // What is said for ten minutes only, such as Reconciling, has then been said: at the second reading at the latest.
-        if !self.pass_time(REST).await {
+        if !self.pass_time(SETTLES).await {
             return;
         }
         let (aws, kube) = (self.stage.aws_writes(), self.stage.kube_writes());

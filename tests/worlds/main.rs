@@ -22,6 +22,7 @@ mod end;
 mod happened;
 mod life;
 mod model;
+mod mutants;
 mod oracle;
 mod people;
 mod plan;
@@ -31,6 +32,7 @@ mod random;
 mod scene;
 mod shrink;
 mod stage;
+mod strays;
 mod sweep;
 mod trace;
 mod weather;
@@ -39,6 +41,11 @@ mod words;
 use std::process::ExitCode;
 
 use clap::Parser;
+use sharekeeper::mutant::Mutant;
+
+/// Worlds make and forget many small things.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Runs simulated worlds.
 #[derive(Parser)]
@@ -64,24 +71,34 @@ struct Args {
     /// Looks for the smallest part of that world's plan that is still violated.
     #[arg(long, requires = "seed")]
     shrink: bool,
-    /// A seeded bug to run with. There is none yet.
+    /// Runs with a seeded bug: with a seed that world; else world after world until one shows it.
     #[arg(long)]
     mutant: Option<String>,
+    /// Runs with each seeded bug until a world shows it.
+    #[arg(long, conflicts_with_all = ["seed", "mutant"])]
+    mutants: bool,
 }
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    if let Some(mutant) = &args.mutant {
-        eprintln!("there is no seeded bug named {mutant:?} in this build");
+    let mutant = args.mutant.as_deref().map(Mutant::named);
+    if mutant == Some(None) {
+        let names: Vec<&str> = Mutant::ALL.iter().map(|mutant| mutant.name()).collect();
+        eprintln!("there is no such seeded bug; there are {}", names.join(", "));
         return ExitCode::from(2);
     }
+    let mutant = mutant.flatten();
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let at_once = args.at_once.unwrap_or(cores);
     let mut beginning = process::Beginning::new();
-    let fine = match args.seed {
-        Some(seed) => alone(&mut beginning, seed, &args),
-        None => {
-            let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    beginning.mutant = mutant;
+    let fine = match (args.seed, mutant) {
+        (Some(seed), _) => alone(&mut beginning, seed, &args),
+        (None, Some(mutant)) => mutants::hunt(&mut beginning, &[mutant], args.from, at_once, true),
+        (None, None) if args.mutants => mutants::hunt(&mut beginning, Mutant::ALL, args.from, at_once, false),
+        (None, None) => {
             let replays = sweep::replays(&mut beginning, 20);
-            sweep::sweep(&mut beginning, args.from, args.worlds, args.at_once.unwrap_or(cores)) && replays
+            sweep::sweep(&mut beginning, args.from, args.worlds, at_once) && replays
         }
     };
     if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -29,6 +29,8 @@ pub struct Declared {
     pub shares: BTreeMap<String, Manifest>,
     pub policy: Policy,
     pub tree: Tree,
+    /// Seconds from the start: what ended by then is not declared any more.
+    pub time: u32,
 }
 
 /// What a RAM share should be like.
@@ -46,6 +48,13 @@ pub struct Container {
 impl Resource {
     fn may_leave_the_organization(self) -> bool {
         !matches!(self, Self::Subnet1 | Self::Subnet2)
+    }
+}
+
+impl Target {
+    /// Whether it is outside the organization.
+    pub fn is_outside(self) -> bool {
+        matches!(self, Self::Outside | Self::Until(_))
     }
 }
 
@@ -84,7 +93,7 @@ impl Declared {
         let principals: Vec<String> = share
             .targets
             .iter()
-            .filter(|target| (**target == Target::Outside) == outside)
+            .filter(|target| target.is_outside() == outside)
             .filter_map(|target| self.principal(share, *target))
             .collect();
         let resources = self.allowed(share).into_iter().filter(|resource| *resource != Resource::Lost);
@@ -104,7 +113,8 @@ impl Declared {
                 self.policy.reaches(self.tree.places[&account]).then(|| account.id().to_owned())
             }
             Target::Unit(unit) => self.policy.reaches(unit).then(|| self.tree.units[&unit].clone()),
-            Target::Outside => {
+            Target::Until(end) if end <= self.time => None,
+            Target::Outside | Target::Until(_) => {
                 let leaves = self.allowed(share).into_iter().all(Resource::may_leave_the_organization);
                 (leaves && self.policy.partner).then(|| PARTNER.to_owned())
             }

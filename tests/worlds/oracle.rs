@@ -12,8 +12,9 @@ use simulator::aws::{Checkpoint, Net, Passage, Point, Stage, journal::Kind, trut
 use crate::{
     life::Deaths,
     model::{Declared, Grant, Tree},
-    plan::Side,
+    plan::{Choice, Removal, Side, Target},
     scene::{EPOCH, INSTALLATION, PARTNER},
+    strays::Strays,
 };
 
 /// How long knowledge and calls may be on their way before the controller must act by what is declared now, in seconds.
@@ -29,10 +30,32 @@ pub struct Grace {
     pub halt: Option<f64>,
 }
 
+/// What a plan asks of the controller.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    pub grace: Grace,
+    /// How long word of anything may take to have its effect, in seconds.
+    pub late: f64,
+    /// How long what was decided by live reads may take to arrive, in seconds.
+    pub late_writes: f64,
+    /// What the set does with what nobody declares.
+    pub removal: Option<Removal>,
+    /// Nothing goes wrong and no switch but a tenant's is thrown: what ends is out at once.
+    pub ends_at_once: bool,
+    /// What a Share grants depends on nothing but itself.
+    pub declarers_alone: bool,
+    /// What AWS cannot always associate: it comes and goes.
+    pub fail: BTreeSet<String>,
+}
+
+/// How long what has ended may take to be out where nothing goes wrong, in seconds.
+const ENDS_WITHIN: f64 = 150.0;
+
 /// Stands at every AWS call and holds what is in force against what is declared.
 pub struct Oracle {
+    stage: crate::stage::Stage,
     net: Net,
-    grace: Grace,
+    rules: Rules,
     book: Mutex<Book>,
     deaths: Arc<Deaths>,
 }
@@ -50,10 +73,13 @@ struct Book {
     /// What was in force at the last look, and when that was: what is different now may have become so right after it.
     before: BTreeSet<Grant>,
     looked: f64,
-    /// RAM shares that are not the controller's.
-    foreign: BTreeSet<String>,
+    /// RAM shares that are not the controller's, by ARN.
+    strays: Strays,
+    /// Shares of the controller's that somebody marked as another installation's, and when.
+    stolen: BTreeMap<String, f64>,
     /// For which Share a RAM share was made, by ARN: a mark may be taken away.
     made_for: BTreeMap<String, String>,
+    outer: BTreeSet<String>,
     /// When somebody last put an account or resource into a Share's container, or took it out, by hand.
     hands: BTreeMap<(String, String), f64>,
     halted_since: Option<f64>,
@@ -62,8 +88,13 @@ struct Book {
 
 impl Oracle {
     /// Stands at `net`, where nothing but what is foreign is there yet.
-    pub fn on(net: &Net, declared: Declared, deaths: Arc<Deaths>, grace: Grace) -> Arc<Self> {
-        let foreign = net.world().live_shares(net.now()).into_iter().map(|share| share.arn).collect();
+    pub fn on(
+        stage: &crate::stage::Stage,
+        declared: Declared,
+        deaths: Arc<Deaths>,
+        rules: Rules,
+    ) -> Arc<Self> {
+        let net = &stage.aws;
         let book = Book {
             declared,
             trees: vec![],
@@ -72,13 +103,19 @@ impl Oracle {
             left: BTreeMap::new(),
             before: BTreeSet::new(),
             looked: net.now(),
-            foreign,
+            strays: Strays::new(rules.removal),
+            stolen: BTreeMap::new(),
             made_for: BTreeMap::new(),
+            outer: BTreeSet::new(),
             hands: BTreeMap::new(),
             halted_since: None,
             violations: vec![],
         };
-        let oracle = Arc::new(Self { net: net.clone(), grace, book: Mutex::new(book), deaths });
+        let oracle =
+            Arc::new(Self { stage: stage.clone(), net: net.clone(), rules, book: Mutex::new(book), deaths });
+        for share in net.world().live_shares(net.now()) {
+            oracle.is_stray(&share.arn, &share.name, true);
+        }
         oracle.look_away();
         oracle.declare(|_| {});
         net.set_checkpoint(Some(Arc::clone(&oracle) as Arc<dyn Checkpoint>));
@@ -124,9 +161,58 @@ impl Oracle {
         book.looked = now;
     }
 
-    /// This share is nobody's but its maker's.
-    pub fn is_foreign(&self, arn: &str) {
-        self.book().foreign.insert(arn.to_owned());
+    /// This share is nobody's but its maker's. `inside`: it lets in an account of the organization.
+    pub fn is_stray(&self, arn: &str, name: &str, inside: bool) {
+        let now = self.net.now();
+        self.book().strays.is_there(arn, name, inside, now);
+    }
+
+    /// Somebody has decided about it.
+    pub fn is_decided(&self, arn: &str, choice: Choice) {
+        let now = self.net.now();
+        self.book().strays.is_decided(arn, choice, now);
+    }
+
+    /// Somebody releases what a budget holds.
+    pub fn is_approved(&self) {
+        self.book().strays.approved = true;
+    }
+
+    /// The set is suspended, or in a mode that removes nothing; or not any more.
+    pub fn hold(&self, held: bool) {
+        let now = self.net.now();
+        self.book().strays.held_since = held.then_some(now);
+    }
+
+    /// What of the shares that nobody declares is not as it should end.
+    pub fn missing_of_strays(&self) -> Option<String> {
+        let now = self.net.now();
+        let (live, truth) = {
+            let mut world = self.net.world();
+            (world.live_shares(now), world.truth(now))
+        };
+        let live: BTreeSet<String> = live.into_iter().map(|share| share.arn).collect();
+        let granting: BTreeSet<String> = truth.into_iter().map(|grant| grant.share).collect();
+        self.book().strays.missing(&live, &granting)
+    }
+
+    /// Somebody marks a Share's container as another installation's: nothing is written to it any more.
+    pub fn is_stolen(&self, arn: &str, share: &str) {
+        let now = self.net.now();
+        self.is_edited(share, "");
+        self.book().stolen.insert(arn.to_owned(), now);
+    }
+
+    pub fn is_given_back(&self, arn: &str) {
+        self.book().stolen.remove(arn);
+    }
+
+    /// Whether each account has its own name.
+    pub fn has_own_names(&self) -> bool {
+        let world = self.net.world();
+        crate::plan::Account::ALL.into_iter().all(|account| {
+            world.directory().accounts.get(account.id()).is_some_and(|a| a.name == account.name())
+        })
     }
 
     /// Somebody edits this in a Share's container: what comes of it, now or while AWS takes its time, is not the
@@ -147,9 +233,12 @@ impl Oracle {
         for share in &live {
             if let Some(name) = marked_for(share) {
                 book.made_for.insert(share.arn.clone(), name.clone());
+                if is_outer(share) {
+                    book.outer.insert(share.arn.clone());
+                }
             }
         }
-        let ours = truth.into_iter().filter(|grant| !book.foreign.contains(&grant.share));
+        let ours = truth.into_iter().filter(|grant| !book.strays.contains(&grant.share));
         let of = |arn: &String| book.made_for.get(arn).cloned().unwrap_or_else(|| format!("nobody ({arn})"));
         ours.map(|grant| (of(&grant.share), (known(&grant.resource), grant.principal.clone()))).collect()
     }
@@ -167,7 +256,7 @@ impl Oracle {
     pub fn look(&self, at: &str) {
         let (now, truth) = (self.net.now(), self.in_force());
         let shares = self.net.world().live_shares(now);
-        let grace = self.grace;
+        let grace = self.rules.grace;
         let mut book = self.book();
         book.forget_trees(now - grace.tree);
         let appeared: Vec<Grant> = truth.difference(&book.before).cloned().collect();
@@ -187,11 +276,19 @@ impl Oracle {
         for grant in vanished {
             let since = book.must.get(&grant).copied().unwrap_or(f64::INFINITY);
             let then = book.looked - grace.vanishing;
-            if since <= then && !book.is_by_hand(&grant, then) {
+            let fails =
+                [grant.1.0, grant.1.1.as_str()].into_iter().any(|entity| self.rules.fail.contains(entity));
+            if since <= then && !fails && !book.is_by_hand(&grant, then) {
                 let (share, (resource, principal)) = grant;
                 let since = since - EPOCH as f64;
                 book.violations.push(format!("{time:.3} s: {principal} lost {resource}, which {share} declares since {since:.3} s; seen at {at}"));
             }
+        }
+        if self.rules.ends_at_once {
+            book.look_at_ends(&truth, now, at);
+        }
+        if let Some(violation) = book.strays.look(&shares, now) {
+            book.violations.push(format!("{time:.3} s: {violation}; seen at {at}"));
         }
         for mark in marked_twice(&shares) {
             book.violations.push(format!("{time:.3} s: two shares are marked {mark}; seen at {at}"));
@@ -201,20 +298,61 @@ impl Oracle {
     }
 
     fn look_at_write(&self, operation: &str) {
+        let now = self.net.now();
         let last = self.net.world().journal().entries().last().map(|entry| entry.params.to_string());
-        let touched = {
+        let params = last.unwrap_or_default();
+        let late = self.rules.late;
+        let problem = {
             let book = self.book();
-            last.and_then(|params| book.foreign.iter().find(|arn| params.contains(arn.as_str())).cloned())
+            let stolen = book.stolen.iter().find(|(arn, _)| params.contains(arn.as_str()));
+            let stolen = stolen.filter(|(_, since)| now > **since + late);
+            stolen
+                .map(|(arn, _)| format!("{operation} on {arn}, which is marked as another installation's"))
+                .or_else(|| book.strays.objection(operation, &params, now, self.rules.late_writes))
+                .or_else(|| book.objection_to_deletion(operation, &params, now, &self.rules))
         };
-        if let Some(arn) = touched {
-            self.violate(&format!("{operation} on {arn}, which is not ours"));
+        if let Some(problem) = problem {
+            self.violate(&problem);
         }
         self.look(operation);
+        self.look_at_readiness(operation);
+    }
+
+    /// A Share that is Ready has all in force that is declared since long.
+    fn look_at_readiness(&self, at: &str) {
+        let truth = self.in_force();
+        let book = self.book();
+        let then = self.net.now() - self.rules.late;
+        let lacking: BTreeSet<&String> = book
+            .must
+            .iter()
+            .filter(|(grant, since)| {
+                let (share, (_, principal)) = grant;
+                **since < then
+                    && principal != PARTNER
+                    && !truth.contains(*grant)
+                    && !book.is_by_hand(grant, f64::MIN)
+                    && !share.is_empty()
+            })
+            .map(|((share, _), _)| share)
+            .collect();
+        let ready: Vec<String> = lacking.into_iter().filter(|share| self.is_ready(share)).cloned().collect();
+        drop(book);
+        for share in ready {
+            self.violate(&format!("{share} says that it is Ready, and lacks what it declares; seen at {at}"));
+        }
+    }
+
+    fn is_ready(&self, share: &str) -> bool {
+        let Some(object) = self.stage.share(share) else { return false };
+        condition(&object, "Ready").is_some_and(|ready| {
+            ready["status"] == "True" && ready["observedGeneration"] == object["metadata"]["generation"]
+        })
     }
 
     fn look_at_halt(&self, operation: &str) {
         let since = self.book().halted_since;
-        if let (Some(since), Some(grace)) = (since, self.grace.halt)
+        if let (Some(since), Some(grace)) = (since, self.rules.grace.halt)
             && self.net.now() > since + grace
         {
             self.violate(&format!("{operation} while halted since {:.3} s", since - EPOCH as f64));
@@ -227,6 +365,7 @@ impl Checkpoint for Oracle {
         let operation = &point.call.operation;
         if point.call.service == "ram" && point.call.kind == Kind::Read && point.stage == Stage::After {
             self.look(operation);
+            self.look_at_readiness(operation);
         }
         if point.call.service == "ram" && point.call.kind == Kind::Write {
             match point.stage {
@@ -242,6 +381,49 @@ impl Checkpoint for Oracle {
 }
 
 impl Book {
+    /// What has ended is out soon after, whatever a tenant's switch says.
+    fn look_at_ends(&mut self, truth: &BTreeSet<Grant>, now: f64, at: &str) {
+        let time = now - EPOCH as f64;
+        for (share, (resource, principal)) in truth.iter().filter(|(_, (_, principal))| principal == PARTNER)
+        {
+            let ended = self.declared.shares.get(share).and_then(|manifest| {
+                let outside: Vec<Target> =
+                    manifest.targets.iter().copied().filter(|target| target.is_outside()).collect();
+                match outside[..] {
+                    [Target::Until(end)] => Some(f64::from(end)),
+                    _ => None,
+                }
+            });
+            if ended.is_some_and(|end| time > end + ENDS_WITHIN) {
+                self.violations.push(format!(
+                    "{time:.3} s: {principal} still has {resource} by {share}, which ended at {:.0} s; seen at {at}",
+                    ended.unwrap_or_default()
+                ));
+            }
+        }
+    }
+
+    /// Who declares a container is asked live before it goes, whatever the watches show.
+    fn objection_to_deletion(
+        &self,
+        operation: &str,
+        params: &str,
+        now: f64,
+        rules: &Rules,
+    ) -> Option<String> {
+        if operation != "DeleteResourceShare" || !rules.declarers_alone {
+            return None;
+        }
+        let (arn, share) = self.made_for.iter().find(|(arn, _)| params.contains(arn.as_str()))?;
+        let outer = self.outer.contains(arn);
+        let then = now - rules.late_writes;
+        let wanted = self.must.iter().any(|((of, (_, principal)), since)| {
+            of == share && (principal == PARTNER) == outer && *since < then
+        });
+        let by_hand = self.hands.keys().any(|(of, _)| of == share);
+        (wanted && !by_hand).then(|| format!("{operation} of {arn}, which {share} declares since long"))
+    }
+
     /// Whether somebody has edited since then what a grant rests on.
     fn is_by_hand(&self, (share, (resource, principal)): &Grant, then: f64) -> bool {
         [*resource, principal.as_str(), ""]

@@ -7,10 +7,13 @@ use simulator::aws::{action::Action, organizations::AccountState};
 
 use crate::{
     oracle::Oracle,
-    plan::{Account, Act, Hand, Manifest, Mode, Resource, Unit},
+    plan::{Account, Act, Choice, Hand, Manifest, Mode, Removal, Resource, Stray, Target, Unit},
     scene::{self, OWNER},
     stage::Stage,
 };
+
+/// How old a tree the controller may go by, in seconds.
+pub const TREE_AGE: f64 = 1900.0;
 
 /// What people have done and want.
 pub struct People {
@@ -23,10 +26,17 @@ pub struct People {
     requests: u32,
     halted: bool,
     set: (bool, Mode),
+    removal: Option<Removal>,
+    /// Accounts of which one has the other's name.
+    taken: Option<(Account, Account)>,
+    /// Until when somebody may still go by a tree in which names meant others.
+    names_settle: f64,
+    /// Containers that are marked as another installation's, and the Shares that they are of.
+    stolen: Vec<(String, String)>,
 }
 
 impl People {
-    pub fn new(stage: Stage, oracle: Arc<Oracle>) -> Self {
+    pub fn new(stage: Stage, oracle: Arc<Oracle>, removal: Option<Removal>) -> Self {
         Self {
             stage,
             oracle,
@@ -35,7 +45,23 @@ impl People {
             requests: 0,
             halted: false,
             set: (false, Mode::Enforce),
+            removal,
+            taken: None,
+            names_settle: 0.0,
+            stolen: vec![],
         }
+    }
+
+    /// Somebody makes a share by hand.
+    pub fn stray(&self, stray: &Stray) {
+        let principal = stray.with.map_or(scene::PARTNER, Account::id);
+        let params = json!({"name": stray.name, "resourceArns": [stray.resource.arn()], "principals": [principal],
+            "allowExternalPrincipals": stray.with.is_none()});
+        if let Some(made) = self.stage.by_hand("CreateResourceShare", &params) {
+            let arn = made["resourceShare"]["resourceShareArn"].as_str().unwrap_or_default();
+            self.oracle.is_stray(arn, &stray.name, stray.with.is_some());
+        }
+        self.oracle.look_away();
     }
 
     /// Declares a Share in git, and applies it unless the former one of that name is still going.
@@ -45,6 +71,10 @@ impl People {
     }
 
     fn sync(&mut self, manifest: &Manifest) -> bool {
+        // While a name may mean somebody else, nothing new is declared by it.
+        if self.has_odd_names() && self.stage.share(&manifest.share).is_none() {
+            return false;
+        }
         let going =
             self.stage.share(&manifest.share).is_some_and(|s| !s["metadata"]["deletionTimestamp"].is_null());
         if going {
@@ -73,6 +103,11 @@ impl People {
     /// Does something; answers what it is called, if it had an effect.
     pub async fn act(&mut self, act: &Act) -> Option<&'static str> {
         self.keep_git();
+        if self.has_odd_names()
+            && matches!(act, Act::Apply(_) | Act::Refused(..) | Act::Delete(_) | Act::Recreate(_))
+        {
+            return None;
+        }
         match act {
             Act::Apply(manifest) => self.apply(manifest).then_some("edit: applied"),
             Act::Refused(manifest, fallacy) => {
@@ -98,6 +133,10 @@ impl People {
     }
 
     async fn delete(&self, share: &str) -> bool {
+        // A Share whose container was stolen lets go of it.
+        if self.stolen.iter().any(|(_, of)| of == share) {
+            return false;
+        }
         let there = self.stage.share(share).is_some();
         self.stage.delete(share).await;
         self.oracle.declare(|declared| {
@@ -131,6 +170,9 @@ impl People {
             }
             Act::RenameUnit(unit, other) => self.rename_unit(*unit, *other),
             Act::Move(account, unit) => self.move_to(*account, *unit),
+            Act::TakeName(first, second, true) => self.take_name(*first, *second),
+            Act::TakeName(_, _, false) => self.give_names_back(),
+            Act::Decide(name, choice) => self.decide(name, *choice),
             Act::SuspendOwner(suspended) => {
                 let state = if *suspended { AccountState::Suspended } else { AccountState::Active };
                 self.stage
@@ -143,13 +185,76 @@ impl People {
 
     fn put_set(&mut self, suspend: bool, mode: Mode) -> &'static str {
         self.set = (suspend, mode);
-        self.stage.apply(&scene::set(suspend, mode)).unwrap();
+        self.stage.apply(&scene::set(suspend, mode, self.removal)).unwrap();
+        self.oracle.hold(suspend || mode != Mode::Enforce);
         "edit: set suspended or in another mode"
+    }
+
+    /// The person who looks after removals releases what is held.
+    pub async fn approve(&self) {
+        if self.stage.approve().await > 0 {
+            self.oracle.is_approved();
+        }
     }
 
     fn rename(&self, account: &str, name: &str) -> Option<&'static str> {
         let action = Action::RenameAccount { account: account.to_owned(), name: name.to_owned() };
         self.stage.act(action).then_some("AWS: account renamed")
+    }
+
+    /// Only where each Share's name of an account is pinned: else nobody could say whom it means.
+    fn take_name(&mut self, first: Account, second: Account) -> Option<&'static str> {
+        if self.taken.is_some() || first == second || !self.oracle.has_own_names() || !self.is_pinned() {
+            return None;
+        }
+        self.rename(first.id(), "renamed")?;
+        self.rename(second.id(), first.name())?;
+        self.taken = Some((first, second));
+        Some("AWS: account got another's name")
+    }
+
+    fn give_names_back(&mut self) -> Option<&'static str> {
+        let (first, second) = self.taken.take()?;
+        self.names_settle = self.stage.elapsed() + TREE_AGE;
+        self.rename(second.id(), second.name())?;
+        self.rename(first.id(), first.name())
+    }
+
+    fn has_odd_names(&self) -> bool {
+        self.taken.is_some() || self.stage.elapsed() < self.names_settle
+    }
+
+    fn is_pinned(&self) -> bool {
+        self.oracle.declared().shares.values().all(|manifest| {
+            let pins = self.stage.share(&manifest.share).map(|share| share["status"]["pins"].clone());
+            let pins = pins.unwrap_or_default();
+            let pinned = |account: &Account| {
+                pins.as_array()
+                    .into_iter()
+                    .flatten()
+                    .any(|pin| pin["kind"] == "Account" && pin["id"] == account.id())
+            };
+            manifest.targets.iter().all(|target| match target {
+                Target::Name(account) => pinned(account),
+                _ => true,
+            })
+        })
+    }
+
+    fn decide(&self, name: &str, choice: Choice) -> Option<&'static str> {
+        let records = self.stage.all("undeclaredshares");
+        let record = records.iter().find(|record| record["status"]["name"] == name)?;
+        let (decision, evidence) = match choice {
+            Choice::Keep => ("Keep", record["status"]["evidence"].clone()),
+            Choice::Remove => ("Remove", record["status"]["evidence"].clone()),
+            Choice::RemoveOthers => ("Remove", json!("0123456789abcdef")),
+        };
+        let object = json!({"apiVersion": record["apiVersion"], "kind": "UndeclaredShare",
+            "metadata": {"name": record["metadata"]["name"]},
+            "spec": {"decision": decision, "evidence": evidence, "reason": "known"}});
+        self.stage.apply(&object).ok()?;
+        self.oracle.is_decided(record["status"]["id"].as_str().unwrap_or_default(), choice);
+        Some("edit: decided about what nobody declares")
     }
 
     fn rename_unit(&self, unit: Unit, other: bool) -> Option<&'static str> {
@@ -171,11 +276,17 @@ impl People {
     }
 
     /// Edits AWS past the controller; false: AWS refuses, or there is nothing to edit.
-    fn by_hand(&self, hand: &Hand) -> bool {
+    fn by_hand(&mut self, hand: &Hand) -> bool {
         let Some((operation, params)) = self.call(hand) else { return false };
         let answer = self.stage.by_hand(operation, &params);
         if let (Hand::Foreign(_), Some(made)) = (hand, &answer) {
-            self.oracle.is_foreign(made["resourceShare"]["resourceShareArn"].as_str().unwrap_or_default());
+            let (arn, name) = (&made["resourceShare"]["resourceShareArn"], &made["resourceShare"]["name"]);
+            self.oracle.is_stray(arn.as_str().unwrap_or_default(), name.as_str().unwrap_or_default(), true);
+        }
+        if let (Hand::Steal(share), Some(_)) = (hand, &answer) {
+            let arn = params["resourceShareArn"].as_str().unwrap_or_default();
+            self.stolen.push((arn.to_owned(), share.clone()));
+            self.oracle.is_stolen(arn, share);
         }
         if answer.is_some() {
             match hand {
@@ -233,6 +344,12 @@ impl People {
                 ("UntagResource", json!({"resourceShareArn": arn(share)?, "tagKeys": keys}))
             }
             Hand::Delete(share) => ("DeleteResourceShare", json!({"resourceShareArn": arn(share)?})),
+            Hand::Steal(share) => {
+                // One that is on record nowhere yet is nobody's without its mark.
+                let arn = |share| arn(share).filter(|arn| self.is_on_record(share, arn));
+                let tags = json!([{"key": "sharekeeper.dev/installation", "value": "theirs"}]);
+                ("TagResource", json!({"resourceShareArn": arn(share)?, "tags": tags}))
+            }
             Hand::Foreign(share) => (
                 "CreateResourceShare",
                 json!({"name": format!("{}.{share}", scene::NAMESPACE), "resourceArns": [Resource::List.arn()],
@@ -254,6 +371,13 @@ impl People {
         }
         if self.set != (false, Mode::Enforce) {
             self.put_set(false, Mode::Enforce);
+        }
+        // First of all, or two accounts would have one name.
+        self.give_names_back();
+        for (arn, _) in std::mem::take(&mut self.stolen) {
+            let tags = json!([{"key": "sharekeeper.dev/installation", "value": scene::INSTALLATION}]);
+            self.stage.by_hand("TagResource", &json!({"resourceShareArn": arn, "tags": tags}));
+            self.oracle.is_given_back(&arn);
         }
         let names = Account::ALL.map(|account| Act::RenameAccount(account, false));
         let units = Unit::ALL.map(|unit| Act::RenameUnit(unit, false));

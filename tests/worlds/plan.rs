@@ -9,6 +9,11 @@ use simulator::aws::weather::{AssociationFailure, Fault, Lags, Pages};
 pub struct Plan {
     /// What is declared when the controller starts.
     pub shares: Vec<Manifest>,
+    /// What the set does with what nobody declares; else it reports it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub removal: Option<Removal>,
+    /// RAM shares that somebody has made by hand.
+    pub strays: Vec<Stray>,
     /// What people do, in order of time.
     pub edits: Vec<Edit>,
     /// Where the controller dies.
@@ -21,6 +26,39 @@ pub struct Plan {
     pub rival: Option<Rival>,
     /// When all trouble ends, seconds from the start.
     pub calm_at: u32,
+}
+
+/// What a set does with what nobody declares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Removal {
+    /// The share is deleted; else its principals are taken out.
+    pub delete: bool,
+    /// How long it is waited after the second reading, in seconds.
+    pub grace: u32,
+    /// How many removals a person need not approve in an hour; else any number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub most: Option<u32>,
+}
+
+/// A RAM share that somebody made by hand.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Stray {
+    pub name: String,
+    pub resource: Resource,
+    /// An account of the organization; else the partner.
+    pub with: Option<Account>,
+}
+
+/// What a person decides about a RAM share that nobody declares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Choice {
+    Keep,
+    Remove,
+    /// To remove it, about other grants than are there.
+    RemoveOthers,
 }
 
 /// A Share as a person writes it.
@@ -104,6 +142,8 @@ pub enum Target {
     Unit(Unit),
     /// The partner outside, for long.
     Outside,
+    /// The partner outside, until so many seconds from the start.
+    Until(u32),
     /// A name that nobody has.
     Nobody,
 }
@@ -146,6 +186,10 @@ pub enum Act {
     RenameUnit(Unit, bool),
     /// To another unit.
     Move(Account, Unit),
+    /// The first account gets another name, and the second one the first one's; or each its own again.
+    TakeName(Account, Account, bool),
+    /// About the RAM share of that name.
+    Decide(String, Choice),
     /// The owner's account is suspended, and active again.
     SuspendOwner(bool),
     /// In AWS, by hand, past the controller.
@@ -215,6 +259,8 @@ pub enum Hand {
     Delete(String),
     /// Makes a share of one's own, named like the container of a Share.
     Foreign(String),
+    /// Marks it as another installation's.
+    Steal(String),
 }
 
 /// The controller dies at a write and is started again.
@@ -232,6 +278,9 @@ pub struct Crash {
     /// It then lists the cluster as it was so many revisions ago.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub older: u32,
+    /// It sees the cluster so for so many seconds more than usual.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub older_for: u32,
 }
 
 /// Where a write goes.
@@ -252,6 +301,9 @@ pub enum KubeTrouble {
     /// The n-th event of each watch of a kind.
     #[serde(rename_all = "camelCase")]
     Event { kind: String, nth: u32, fault: EventFault },
+    /// Lists of a kind fail, for so many times.
+    #[serde(rename_all = "camelCase")]
+    List { kind: String, skip: u32, times: u32 },
     /// Watches of a kind are so many events behind, for a while.
     #[serde(rename_all = "camelCase")]
     Lag { kind: String, events: u32, from: u32, to: u32 },

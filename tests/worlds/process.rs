@@ -8,6 +8,7 @@ use std::{
     panic::AssertUnwindSafe,
 };
 
+use sharekeeper::mutant::Mutant;
 use simulator::kube::Cluster;
 
 use crate::{
@@ -22,20 +23,36 @@ mod libc {
         pub(super) fn waitpid(process: i32, status: *mut i32, options: i32) -> i32;
         pub(super) fn _exit(code: i32) -> !;
         pub(super) fn setrlimit(resource: u32, limit: *const [u64; 2]) -> i32;
+        pub(super) fn getrusage(who: i32, usage: *mut [i64; 18]) -> i32;
     }
 
     /// `RLIMIT_CPU` and `RLIMIT_AS` of Linux.
     pub(super) const CPU: u32 = 0;
     pub(super) const MEMORY: u32 = 9;
+
+    /// `RUSAGE_CHILDREN` of Linux.
+    pub(super) const CHILDREN: i32 = -1;
 }
 
 /// What a world may take, in seconds of a processor and in bytes: one that runs away is a violation, and must not take
 /// the machine with it.
 const MOST: [(u32, u64); 2] = [(libc::CPU, 60), (libc::MEMORY, 2 << 30)];
 
+/// Seconds of a processor that ended worlds have taken.
+pub fn cpu_of_children() -> f64 {
+    let mut usage = [0_i64; 18];
+    // SAFETY: `struct rusage` of 64-bit Linux is eighteen numbers of eight bytes, which may be written.
+    let read = unsafe { libc::getrusage(libc::CHILDREN, &raw mut usage) };
+    assert_eq!(read, 0, "the usage of children can be read");
+    // The time in user code and in the kernel, each in seconds and microseconds.
+    (usage[0] + usage[2]) as f64 + (usage[1] + usage[3]) as f64 / 1e6
+}
+
 /// What all worlds begin with.
 pub struct Beginning {
     cluster: Option<Cluster>,
+    /// The seeded bug that they run with.
+    pub mutant: Option<Mutant>,
 }
 
 /// A world in its process.
@@ -49,7 +66,7 @@ impl Beginning {
     /// Must be made and used while the process has one thread.
     pub fn new() -> Self {
         random::seed(0);
-        Self { cluster: Some(crate::stage::cluster()) }
+        Self { cluster: Some(crate::stage::cluster()), mutant: None }
     }
 
     /// Starts a world in a process of its own; `tell` has it print its calls.
@@ -67,6 +84,9 @@ impl Beginning {
             // SAFETY: the limit is two numbers, the soft and the hard one, as the call reads them.
             let set = unsafe { libc::setrlimit(resource, &raw const limit) };
             assert_eq!(set, 0, "limits can be set");
+        }
+        if let Some(mutant) = self.mutant {
+            sharekeeper::mutant::switch_on(mutant);
         }
         let cluster = self.cluster.take().expect("a child lives through one world");
         let verdict = in_a_thread(seed, plan, cluster, tell);

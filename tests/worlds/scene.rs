@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
 use simulator::aws::{Caller, World, organizations::NewAccount, sts::Role};
 
-use crate::plan::{Account, Fallacy, Manifest, Mode, Policy, Resource, Switch, Target, Unit};
+use crate::plan::{Account, Fallacy, Manifest, Mode, Policy, Removal, Resource, Switch, Target, Unit};
 
 /// 2026-11-25T00:00:00Z.
 pub const EPOCH: i64 = 1_795_564_800;
@@ -124,12 +125,12 @@ pub fn organization(seed: u64) -> World {
 }
 
 /// All objects beside Shares and policy.
-pub fn objects(organization: &str) -> Vec<Value> {
+pub fn objects(organization: &str, removal: Option<Removal>) -> Vec<Value> {
     vec![
         json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}),
         json!({"apiVersion": API, "kind": "Organization", "metadata": {"name": "acme"}, "spec": {"id": organization}}),
         installation(false),
-        set(false, Mode::Enforce),
+        set(false, Mode::Enforce, removal),
         policy(Policy::default()),
     ]
 }
@@ -144,15 +145,24 @@ fn much() -> Value {
     json!({"maxRemovals": 1_000_000, "maxPercent": 100})
 }
 
-pub fn set(suspend: bool, mode: Mode) -> Value {
+pub fn set(suspend: bool, mode: Mode, removal: Option<Removal>) -> Value {
     let mode = match mode {
         Mode::Report => "Report",
         Mode::AddOnly => "AddOnly",
         Mode::Enforce => "Enforce",
     };
-    json!({"apiVersion": API, "kind": "AccountSet", "metadata": {"name": "network"}, "spec": {
-        "mode": mode, "suspend": suspend, "organization": "acme", "accounts": [{"name": "network-prod"}],
-        "regions": [REGION], "access": {"roleName": ROLE}, "budget": much()}})
+    let mut spec = json!({"mode": mode, "suspend": suspend, "organization": "acme",
+        "accounts": [{"name": "network-prod"}], "regions": [REGION], "access": {"roleName": ROLE}, "budget": much()});
+    if let Some(removal) = removal {
+        let action = if removal.delete { "Delete" } else { "Revoke" };
+        spec["undeclared"] =
+            json!({"action": action, "gracePeriod": format!("{}s", removal.grace), "objects": "All"});
+        spec["interval"] = json!("2m");
+        if let Some(most) = removal.most {
+            spec["budget"]["maxRemovals"] = json!(most);
+        }
+    }
+    json!({"apiVersion": API, "kind": "AccountSet", "metadata": {"name": "network"}, "spec": spec})
 }
 
 pub fn policy(policy: Policy) -> Value {
@@ -180,7 +190,7 @@ pub fn share(manifest: &Manifest) -> Value {
     let targets: Vec<Value> = manifest.targets.iter().map(|t| target(*t)).collect();
     let mut spec =
         json!({"account": "network-prod", "region": REGION, "resources": resources, "targets": targets});
-    if manifest.targets.contains(&Target::Outside) {
+    if manifest.targets.iter().any(|target| target.is_outside()) {
         spec["allowExternal"] = json!(true);
     }
     if let Some(name) = &manifest.name {
@@ -207,6 +217,10 @@ fn target(target: Target) -> Value {
         Target::Unit(unit) => json!({"organizationalUnit": unit.path()}),
         Target::Outside => {
             json!({"externalAccount": PARTNER, "until": "2027-01-20T00:00:00Z", "reason": "contract 4711"})
+        }
+        Target::Until(end) => {
+            let end = Timestamp::from_second(EPOCH + i64::from(end)).unwrap();
+            json!({"externalAccount": PARTNER, "until": end.to_string(), "reason": "contract 4712"})
         }
         Target::Nobody => json!({"account": "nobody-prod"}),
     }

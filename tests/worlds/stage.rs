@@ -6,7 +6,7 @@ use kube::{
     api::{DeleteParams, Patch, PatchParams},
 };
 use serde_json::{Value, json};
-use sharekeeper::api::{self, Share};
+use sharekeeper::api::{self, AccountRegion, Share};
 use simulator::{
     aws::{Caller, Clock, Net, action::Action, truth::LiveShare},
     kube::{Cluster, GroupResource, Shared, tokio_clock},
@@ -14,6 +14,7 @@ use simulator::{
 
 use crate::{
     oracle::{is_outer, marked_for},
+    plan::Removal,
     scene::{self, EPOCH, NAMESPACE, OWNER, PARTNER, REGION},
     trace::Trace,
 };
@@ -35,13 +36,13 @@ pub struct Stage {
 
 impl Stage {
     /// With all objects but Shares, in a cluster that has the kinds.
-    pub fn new(seed: u64, mut cluster: Cluster) -> Self {
+    pub fn new(seed: u64, mut cluster: Cluster, removal: Option<Removal>) -> Self {
         let aws = Net::new(scene::organization(seed), Clock::starting_at(EPOCH as f64));
         cluster.reseed(seed);
         let kube = Shared::new(cluster, tokio_clock(Timestamp::from_second(EPOCH).unwrap()));
         let person = kube.client("person");
         let stage = Self { aws, kube, trace: Trace::new(), person };
-        scene::objects(&stage.organization()).iter().for_each(|object| stage.apply(object).unwrap());
+        scene::objects(&stage.organization(), removal).iter().for_each(|object| stage.apply(object).unwrap());
         stage
     }
 
@@ -90,6 +91,28 @@ impl Stage {
     pub fn share(&self, name: &str) -> Option<Value> {
         self.kube
             .with(|cluster| cluster.object(&GroupResource::new("sharekeeper.dev", "shares"), NAMESPACE, name))
+    }
+
+    /// All objects of a kind of ours as they are stored.
+    pub fn all(&self, plural: &str) -> Vec<Value> {
+        self.kube.with(|cluster| cluster.objects(&GroupResource::new("sharekeeper.dev", plural)))
+    }
+
+    /// A person releases all removals that wait for one; says in how many cells.
+    pub async fn approve(&self) -> usize {
+        let cells: Api<AccountRegion> = Api::all(self.person.clone());
+        let mut approved = 0;
+        for cell in self.all("accountregions") {
+            let (name, digest) = (&cell["metadata"]["name"], &cell["status"]["held"]["digest"]);
+            let (Some(name), Some(digest)) = (name.as_str(), digest.as_str()) else { continue };
+            let patch = json!({"metadata": {"annotations": {"sharekeeper.dev/approve": digest}}});
+            if cell["metadata"]["annotations"]["sharekeeper.dev/approve"] != digest {
+                // One that is gone holds nothing any more.
+                let _gone = cells.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await;
+                approved += 1;
+            }
+        }
+        approved
     }
 
     /// The live container of a Share.

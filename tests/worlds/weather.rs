@@ -63,6 +63,13 @@ pub fn begins(plan: &Plan, stage: &Stage, deaths: &Arc<Deaths>) {
                         .watch_rules
                         .extend(USERS.map(|user| event_rule(user, kind, *nth, *fault)));
                 }
+                KubeTrouble::List { kind, skip, times } => {
+                    cluster.weather.rules.extend(USERS.map(|user| {
+                        let on = Match::on(&[Verb::List], kind).by(user);
+                        let (skip, times) = ((*skip).into(), Some((*times).into()));
+                        Rule { on, skip, times, when: When::Before, fault: Fault::internal() }
+                    }));
+                }
                 KubeTrouble::Lag { .. } | KubeTrouble::Gone { .. } | KubeTrouble::Compact { .. } => {}
             }
         }
@@ -103,7 +110,7 @@ pub fn times(trouble: &KubeTrouble) -> Vec<(u32, bool)> {
             vec![(*from, true), (*to, false)]
         }
         KubeTrouble::Compact { at } => vec![(*at, true)],
-        KubeTrouble::Write { .. } | KubeTrouble::Event { .. } => vec![],
+        KubeTrouble::Write { .. } | KubeTrouble::Event { .. } | KubeTrouble::List { .. } => vec![],
     }
 }
 
@@ -130,7 +137,7 @@ pub fn kube(trouble: &KubeTrouble, begins: bool, stage: &Stage) {
             cluster.compact();
             cluster.expire_watches(&Match::any());
         }
-        KubeTrouble::Write { .. } | KubeTrouble::Event { .. } => {}
+        KubeTrouble::Write { .. } | KubeTrouble::Event { .. } | KubeTrouble::List { .. } => {}
     });
 }
 
@@ -197,10 +204,16 @@ pub fn blindness(plan: &Plan) -> f64 {
         KubeTrouble::Event { fault: EventFault::Drop | EventFault::Behind(_), .. } => {
             f64::from(plan.calm_at) + 60.0
         }
+        KubeTrouble::List { times, .. } => 60.0 + 30.0 * f64::from(*times),
         KubeTrouble::Event { .. } | KubeTrouble::Compact { .. } | KubeTrouble::Write { .. } => 60.0,
     };
     let cut = plan.rival.as_ref().map_or(0.0, |rival| f64::from(rival.cut_to - rival.cut_from) + 60.0);
-    let older = plan.crashes.iter().filter(|crash| crash.older > 0).count() as f64 * 60.0;
+    let older: f64 = plan
+        .crashes
+        .iter()
+        .filter(|crash| crash.older > 0)
+        .map(|crash| 60.0 + f64::from(crash.older_for))
+        .sum();
     plan.kube.iter().map(of).sum::<f64>() + cut + older
 }
 

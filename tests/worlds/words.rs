@@ -6,13 +6,17 @@ use crate::plan::{Act, Manifest, Plan, Side};
 pub fn of(plan: &Plan) -> Vec<String> {
     let mut lines: Vec<String> =
         plan.shares.iter().map(|share| format!("declared: {}", manifest(share))).collect();
+    if let Some(removal) = plan.removal {
+        lines.push(format!("what nobody declares: {removal:?}"));
+    }
+    lines.extend(plan.strays.iter().map(|stray| format!("made by hand: {stray:?}")));
     lines.extend(plan.edits.iter().map(|edit| format!("at {} s: {}", edit.at, act(&edit.act))));
     for crash in &plan.crashes {
         let side = if crash.writes == Side::Aws { "AWS" } else { "the cluster" };
         let when = if crash.after { "after" } else { "before" };
         let older = match crash.older {
             0 => String::new(),
-            n => format!(" onto a view {n} revisions old"),
+            n => format!(" onto a view {n} revisions old for {} s", 15 + crash.older_for),
         };
         lines.push(format!(
             "crash {when} write {} to {side}, started again{older} after {} s",

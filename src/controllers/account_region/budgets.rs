@@ -102,8 +102,8 @@ pub(super) async fn reserve(context: &Context, gathered: &Gathered, more: usize)
     let used = installation.status.as_ref().and_then(|status| status.removals.as_ref()).map(used_of);
     let in_all = room(&installation.spec.budget, used, existing(1), more, gathered, "the installation")?;
     let field = |used| json!({"removals": window_of(used)});
-    context.writer.status_as_read(&set, &json!({}), &field(in_set)).await?;
-    context.writer.status_as_read(&installation, &json!({}), &field(in_all)).await?;
+    context.writer.status(&set, &json!({}), &field(in_set)).await?;
+    context.writer.status(&installation, &json!({}), &field(in_all)).await?;
     Ok(())
 }
 

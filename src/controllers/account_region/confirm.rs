@@ -184,12 +184,19 @@ pub(super) async fn passed_by(
     read.into_iter().filter(|(_, same)| !same).map(|(key, _)| key).collect()
 }
 
+/// Whether a plan rests on what is stored: the spec, and what the status knows of names, containers and outside targets.
+/// An older status would have names mean somebody else, and creates made anew.
 fn is_as_planned(planned: &Share, live: &Share) -> bool {
     let identity = |share: &Share| {
         let metadata = &share.metadata;
         (metadata.uid.clone(), metadata.generation, metadata.deletion_timestamp.clone())
     };
-    identity(planned) == identity(live)
+    let memory = |share: &Share| {
+        let status = share.status.clone().unwrap_or_default();
+        let containers = status.containers.into_iter().map(|c| (c.side, c.id, c.incarnation, c.adopting));
+        (containers.collect::<Vec<_>>(), status.pins, status.outside)
+    };
+    identity(planned) == identity(live) && memory(planned) == memory(live)
 }
 
 #[cfg(test)]

@@ -175,7 +175,7 @@ async fn send(
     let (outdated, chains): (Vec<&Chain>, Vec<&Chain>) = chains.iter().copied().partition(is_outdated);
     let chains = &chains[..];
     let unanswered = unanswered(gathered, chains);
-    let recorded = record_intents(context, gathered, chains).await;
+    let recorded = record_intents(context, memory, gathered, chains).await;
     let fence: Arc<dyn fence::Fence> = context.fence();
     let attempts = memory.attempts.clone();
     let hands =
@@ -257,7 +257,12 @@ fn not_sent(chain: &Chain, because: &str) -> Vec<Receipt> {
 
 /// Puts each container that is about to be made or taken over on record in its Share's status, so that a crash between
 /// the write and the report makes no second one. The Share must carry our finalizer by then.
-async fn record_intents(context: &Context, gathered: &Gathered, chains: &[&Chain]) -> BTreeSet<Owner> {
+async fn record_intents(
+    context: &Context,
+    memory: &mut CellMemory,
+    gathered: &Gathered,
+    chains: &[&Chain],
+) -> BTreeSet<Owner> {
     let mut intents: BTreeMap<ShareKey, Vec<(Side, Intent)>> = BTreeMap::new();
     for chain in chains {
         if let (Owner::Share(share, side), Some(intent)) = (&chain.owner, intent(chain)) {
@@ -272,15 +277,24 @@ async fn record_intents(context: &Context, gathered: &Gathered, chains: &[&Chain
         }
     }
     let written: Vec<_> = stream::iter(writes).buffer_unordered(AT_ONCE).collect().await;
-    let recorded = written.into_iter().filter(|(recorded, ..)| *recorded);
+    let mut recorded = BTreeSet::new();
+    for (version, key, sides) in written {
+        let Some(version) = version else { continue };
+        recorded.extend(sides.into_iter().map(|(side, _)| Owner::Share(key.clone(), side)));
+        memory.versions.insert(key, version);
+    }
     recorded
-        .flat_map(|(_, key, sides)| sides.into_iter().map(move |(side, _)| Owner::Share(key.clone(), side)))
-        .collect()
 }
 
-async fn record(context: &Context, gathered: &Gathered, share: &Share, sides: &[(Side, Intent)]) -> bool {
+/// Answers the Share's resourceVersion once it is on record.
+async fn record(
+    context: &Context,
+    gathered: &Gathered,
+    share: &Share,
+    sides: &[(Side, Intent)],
+) -> Option<String> {
     if !share.metadata.finalizers.iter().flatten().any(|f| f == FINALIZER) {
-        return false;
+        return None;
     }
     let before = share.status.clone().unwrap_or_default();
     let mut status = before.clone();
@@ -288,13 +302,13 @@ async fn record(context: &Context, gathered: &Gathered, share: &Share, sides: &[
         put_intent(&mut status.containers, *side, intent, Time(gathered.now));
     }
     if status == before {
-        return true;
+        return share.metadata.resource_version.clone();
     }
     let written = context.writer.status(share, &before, &status).await;
-    if let Err(error) = &written {
-        tracing::warn!(error = %chain_of(error), "what is about to be made could not be put on record, so it is not sent");
-    }
-    written.is_ok()
+    written.unwrap_or_else(|error| {
+        tracing::warn!(error = %chain_of(&error), "what is about to be made could not be put on record, so it is not sent");
+        None
+    })
 }
 
 /// A create of the same incarnation that is on record already stays as it is: each retry would write the status again. The

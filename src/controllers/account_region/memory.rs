@@ -57,6 +57,8 @@ pub struct CellMemory {
     pub flips: Flips,
     /// What is known of the creates on record that have no answer on record.
     pub creates: BTreeMap<(ShareKey, Side), Sent>,
+    /// The versions of the Shares that were written in this pass.
+    pub versions: BTreeMap<ShareKey, String>,
     /// When this memory began: its process may follow one that died in the middle of something.
     begun: Option<Timestamp>,
     reserved: BTreeMap<Digest, Timestamp>,
@@ -74,8 +76,9 @@ pub enum Sent {
 }
 
 impl CellMemory {
-    /// Notes when the first pass began.
+    /// Notes that a pass begins.
     pub fn begin(&mut self, now: Timestamp) {
+        self.versions.clear();
         self.begun.get_or_insert(now);
     }
 

@@ -192,7 +192,7 @@ async fn write(
     after: &UndeclaredShareStatus,
 ) -> Result<(), WriteError> {
     if let Some(existing) = existing {
-        return context.writer.status_as_read(existing, before, after).await;
+        return context.writer.status(existing, before, after).await.map(drop);
     }
     let record = UndeclaredShare {
         metadata: ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() },
@@ -200,7 +200,7 @@ async fn write(
         status: None,
     };
     match context.writer.create(&record).await? {
-        Some(made) => context.writer.status_as_read(&made, before, after).await,
+        Some(made) => context.writer.status(&made, before, after).await.map(drop),
         None => Ok(()),
     }
 }

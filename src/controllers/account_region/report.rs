@@ -204,7 +204,11 @@ async fn share_outcome(
     }
     let before = share.status.clone().unwrap_or_default();
     if changed(&before, status) {
-        context.writer.status(share, &before, status).await?;
+        let mut written = share.clone();
+        if let Some(version) = memory.versions.get(&desired.key) {
+            written.metadata.resource_version = Some(version.clone());
+        }
+        context.writer.status(&written, &before, status).await?;
         tell(context, share, &before, status);
     }
     Ok(())

@@ -36,6 +36,10 @@ impl Comparison {
     }
 
     fn compare(&mut self, old: Option<&Value>, new: Option<&Value>, shape: &Shape, path: &mut Vec<Step>) {
+        // Most of an object is as it was.
+        if old == new {
+            return;
+        }
         let shape = shape.resolved(new.or(old));
         let leaf = match &shape {
             Shape::Leaf | Shape::Deduced => true,
