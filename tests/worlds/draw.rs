@@ -81,6 +81,9 @@ pub fn plan(seed: u64) -> Plan {
     }
     // What the plan is about: edits, trouble, or both.
     let about = draw.below(10);
+    if plan.removal.is_some() {
+        more_by_hand(&mut draw, &mut plan, busy);
+    }
     if about != 0 {
         edits(&mut draw, &mut plan, size, busy);
     }
@@ -97,7 +100,7 @@ fn what_nobody_declares(draw: &mut Draw, plan: &mut Plan) {
     plan.removal = Some(Removal {
         delete: draw.chance(0.7),
         grace: draw.one(&[0, 60, 200, 400]),
-        most: draw.chance(0.4).then(|| draw.between(1, 3)),
+        most: draw.chance(0.5).then(|| draw.between(1, 3)),
     });
     for name in &STRAYS[..draw.between(1, 5) as usize] {
         plan.strays.push(Stray {
@@ -105,6 +108,14 @@ fn what_nobody_declares(draw: &mut Draw, plan: &mut Plan) {
             resource: draw.one(&[Resource::List, Resource::Gateway, Resource::Rule]),
             with: draw.chance(0.8).then(|| draw.one(&Account::ALL)),
         });
+    }
+}
+
+/// More of it comes, little by little.
+fn more_by_hand(draw: &mut Draw, plan: &mut Plan, busy: u32) {
+    for _ in 0..draw.below(4) {
+        let (at, share) = (draw.below(busy), draw.one(&NAMES[..3]).to_owned());
+        plan.edits.push(Edit { at, act: Act::Hand(Hand::Foreign(share)) });
     }
 }
 
@@ -140,10 +151,7 @@ fn manifest(draw: &mut Draw, share: &str, busy: u32) -> Manifest {
         resources,
         tag: draw.chance(0.3).then(|| draw.one(&["blue", "red"]).to_owned()),
         read_only: draw.chance(0.15),
-        // What ends is what a switch must not hold.
-        switch: draw
-            .chance(if targets.iter().any(|target| matches!(target, Target::Until(_))) { 0.4 } else { 0.05 })
-            .then(|| draw.one(&[Switch::Suspend, Switch::Report])),
+        switch: draw.chance(0.05).then(|| draw.one(&[Switch::Suspend, Switch::Report])),
         targets,
     }
 }
@@ -248,10 +256,19 @@ fn edited(draw: &mut Draw, shares: &[Manifest], name: &str, busy: u32) -> Manife
             0 => other = Manifest { resources: other.resources, ..first.clone() },
             1 | 2 => other = Manifest { targets: other.targets, ..first.clone() },
             3 => other = Manifest { name: other.name, tag: other.tag, ..first.clone() },
-            _ => other = Manifest { read_only: !first.read_only, switch: other.switch, ..first.clone() },
+            _ => {
+                other =
+                    Manifest { read_only: !first.read_only, switch: switched(draw, first), ..first.clone() }
+            }
         }
     }
     other
+}
+
+/// What ends is what a switch must not hold.
+fn switched(draw: &mut Draw, first: &Manifest) -> Option<Switch> {
+    let ends = first.targets.iter().any(|target| matches!(target, Target::Until(_)));
+    draw.chance(if ends { 0.7 } else { 0.1 }).then(|| draw.one(&[Switch::Suspend, Switch::Report]))
 }
 
 fn hand(draw: &mut Draw) -> Hand {

@@ -18,8 +18,9 @@ const KINDS: [&str; 6] = ["shares", "shares", "shares", "accountregions", "shari
 /// Puts trouble of one to three sorts into a plan.
 pub fn trouble(draw: &mut Draw, plan: &mut Plan, size: u32, busy: u32) {
     for _ in 0..=draw.below(size.min(3)) {
-        match draw.below(13) {
+        match draw.below(14) {
             12 => halt_in_the_middle(draw, plan, busy),
+            13 => reads_refused(draw, plan),
             0..4 => {
                 crashes(draw, plan, size);
                 on_the_wire(draw, plan);
@@ -66,6 +67,26 @@ fn halt_in_the_middle(draw: &mut Draw, plan: &mut Plan, busy: u32) {
     plan.edits.push(Edit { at: halts + draw.between(30, 120), act: Act::Halt(false) });
 }
 
+/// For a while nothing can be read, or one of the listings cannot.
+fn reads_refused(draw: &mut Draw, plan: &mut Plan) {
+    let listings = ["GetResourceShares", "GetResourceShareAssociations", "ListPermissionAssociations"];
+    let operation = if draw.chance(0.5) { None } else { Some(draw.one(&listings)) };
+    let (skip, times) = (draw.between(4, 30), draw.between(10, 60));
+    plan.aws.faults.push(Fault {
+        calls: calls("ram", operation, Some(Kind::Read)),
+        skip: skip.into(),
+        times: Some(times.into()),
+        probability: 1.0,
+        moment: Moment::Before,
+        trouble: draw.one(&[
+            Trouble::AccessDenied,
+            Trouble::AccessDenied,
+            Trouble::ExpiredToken,
+            Trouble::InternalError,
+        ]),
+    });
+}
+
 /// What was on the wire when its sender died arrives.
 fn on_the_wire(draw: &mut Draw, plan: &mut Plan) {
     if draw.chance(0.2) {
@@ -78,10 +99,15 @@ fn apiserver(draw: &mut Draw, plan: &mut Plan, size: u32, busy: u32) {
         let kind = draw.one(&KINDS).to_owned();
         let from = draw.below(busy);
         let removes = plan.removal.is_some();
-        plan.kube.push(match draw.below(14) {
-            12 => {
-                let kind = draw.one(&["shares", "shares", "sharingpolicies", "accountsets"]).to_owned();
-                KubeTrouble::List { kind, skip: draw.below(3), times: 1 + draw.below(4) }
+        plan.kube.push(match draw.below(15) {
+            12 | 14 => {
+                let kinds =
+                    ["shares", "sharingpolicies", "accountsets", "shares accountsets", "shares accountsets"];
+                KubeTrouble::List {
+                    kind: draw.one(&kinds).to_owned(),
+                    skip: draw.below(2),
+                    times: 1 + draw.below(4),
+                }
             }
             // What people decide about what nobody declares is not heard of.
             13 if removes => {
@@ -148,12 +174,15 @@ fn faults(draw: &mut Draw, plan: &mut Plan, size: u32) {
             Trouble::AccessDenied,
             Trouble::Slow(7.0),
         ]);
+        // Who is refused has done nothing.
+        let refusal = matches!(trouble, Trouble::Throttle | Trouble::ExpiredToken | Trouble::AccessDenied);
+        let moment = if !refusal && draw.chance(0.7) { Moment::After } else { Moment::Before };
         plan.aws.faults.push(Fault {
             calls,
             skip: draw.below(8).into(),
             times: Some((1 + draw.count(6)).into()),
             probability: if draw.chance(0.7) { 1.0 } else { 0.4 },
-            moment: if draw.chance(0.6) { Moment::After } else { Moment::Before },
+            moment,
             trouble,
         });
     }

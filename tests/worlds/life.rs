@@ -18,7 +18,7 @@ use crate::{
     model::{Declared, Tree},
     oracle::{Grace, Oracle, Rules},
     people::{People, TREE_AGE},
-    plan::{Account, Act, AwsTrouble, Crash, Plan, Policy, Side, Target, Unit},
+    plan::{Account, Act, AwsTrouble, Crash, Edit, Plan, Policy, Side, Target, Unit},
     pod::Pod,
     stage::Stage,
     weather,
@@ -30,6 +30,9 @@ const PATIENCE: f64 = 5400.0;
 const SETTLES: f64 = 1300.0;
 /// How long nothing may be written then: a reading of the cell.
 const REST: f64 = 700.0;
+
+/// How often the partner looks for invitations, in seconds.
+const ACCEPTS_EVERY: u32 = 40;
 
 /// What became of a world.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,6 +91,8 @@ enum Move {
     SeeNow,
     /// What was declared until then has ended.
     End(u32),
+    /// The partner accepts what it is invited to.
+    Accept,
 }
 
 struct Life<'a> {
@@ -225,6 +230,9 @@ impl Life<'_> {
             .filter_map(|target| if let Target::Until(end) = target { Some(*end) } else { None })
             .collect();
         ends.into_iter().for_each(|end| self.put(end.into(), Move::End(end)));
+        for at in (ACCEPTS_EVERY..self.plan.calm_at).step_by(ACCEPTS_EVERY as usize) {
+            self.put(at.into(), Move::Accept);
+        }
         if let Some(rival) = &self.plan.rival {
             self.put(rival.cut_from.into(), Move::Cut(true));
             self.put(rival.cut_to.into(), Move::Cut(false));
@@ -294,6 +302,12 @@ impl Life<'_> {
             Move::Cut(cut) => {
                 weather::cut(&self.stage, self.pods[0].user(), cut);
             }
+            Move::Accept => {
+                if self.stage.accept_invitations() > 0 {
+                    self.note("AWS: invitation accepted");
+                }
+                self.oracle.look_away();
+            }
             Move::End(at) => {
                 self.oracle.declare(|declared| declared.time = at);
                 self.note("an end has passed");
@@ -351,6 +365,13 @@ impl Life<'_> {
         }
         if let Some(missing) = end::missing(&self.stage, &self.oracle) {
             self.oracle.violate(&format!("after a rest: {missing}"));
+        }
+        // The set selects the account by a name that nobody else has, and that is active.
+        let other = |edit: &Edit| matches!(edit.act, Act::RenameOwner(_) | Act::SuspendOwner(_));
+        if !self.plan.edits.iter().any(other)
+            && self.stage.kube_writes().iter().any(|write| write.starts_with("delete accountregions"))
+        {
+            self.oracle.violate("the cell was given up, which the set selects all the time");
         }
     }
 

@@ -71,9 +71,9 @@ struct Args {
     /// Looks for the smallest part of that world's plan that is still violated.
     #[arg(long, requires = "seed")]
     shrink: bool,
-    /// Runs with a seeded bug: with a seed that world; else world after world until one shows it.
+    /// Runs with a seeded bug: with a seed that world; else world after world until one shows it. May be said several times.
     #[arg(long)]
-    mutant: Option<String>,
+    mutant: Vec<String>,
     /// Runs with each seeded bug until a world shows it.
     #[arg(long, conflicts_with_all = ["seed", "mutant"])]
     mutants: bool,
@@ -81,22 +81,21 @@ struct Args {
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let mutant = args.mutant.as_deref().map(Mutant::named);
-    if mutant == Some(None) {
+    let mutants: Option<Vec<Mutant>> = args.mutant.iter().map(|name| Mutant::named(name)).collect();
+    let Some(mutants) = mutants else {
         let names: Vec<&str> = Mutant::ALL.iter().map(|mutant| mutant.name()).collect();
         eprintln!("there is no such seeded bug; there are {}", names.join(", "));
         return ExitCode::from(2);
-    }
-    let mutant = mutant.flatten();
+    };
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let at_once = args.at_once.unwrap_or(cores);
     let mut beginning = process::Beginning::new();
-    beginning.mutant = mutant;
-    let fine = match (args.seed, mutant) {
+    beginning.mutant = mutants.first().copied();
+    let fine = match (args.seed, &mutants[..]) {
         (Some(seed), _) => alone(&mut beginning, seed, &args),
-        (None, Some(mutant)) => mutants::hunt(&mut beginning, &[mutant], args.from, at_once, true),
-        (None, None) if args.mutants => mutants::hunt(&mut beginning, Mutant::ALL, args.from, at_once, false),
-        (None, None) => {
+        (None, []) if args.mutants => mutants::hunt(&mut beginning, Mutant::ALL, args.from, at_once),
+        (None, [_, ..]) => mutants::hunt(&mut beginning, &mutants, args.from, at_once),
+        (None, []) => {
             let replays = sweep::replays(&mut beginning, 20);
             sweep::sweep(&mut beginning, args.from, args.worlds, at_once) && replays
         }

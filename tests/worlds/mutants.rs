@@ -5,14 +5,13 @@ use sharekeeper::mutant::Mutant;
 use crate::{
     draw,
     process::{Beginning, Running, cpu_of_children},
-    sweep,
 };
 
 /// The most that the search for one bug may take, in seconds of a processor.
 const MOST: f64 = 60.0;
 
 /// Runs worlds with each of these bugs; false: one survives.
-pub fn hunt(beginning: &mut Beginning, mutants: &[Mutant], from: u64, at_once: usize, tell: bool) -> bool {
+pub fn hunt(beginning: &mut Beginning, mutants: &[Mutant], from: u64, at_once: usize) -> bool {
     println!("{:<22} {:>9} {:>8} {:>7}  what showed it", "seeded bug", "CPU s", "worlds", "seed");
     let mut survivors = vec![];
     for mutant in mutants {
@@ -26,11 +25,6 @@ pub fn hunt(beginning: &mut Beginning, mutants: &[Mutant], from: u64, at_once: u
                     found.cpu,
                     found.worlds
                 );
-                if tell {
-                    let plan = draw::plan(*seed);
-                    let verdict = beginning.start(*seed, &plan, false).verdict();
-                    sweep::tell_failure(*seed, &plan, &verdict);
-                }
             }
             None => {
                 println!("{:<22} {:>9.1} {:>8} {:>7}  nothing", mutant.name(), found.cpu, found.worlds, "");

@@ -301,7 +301,7 @@ pub enum KubeTrouble {
     /// The n-th event of each watch of a kind.
     #[serde(rename_all = "camelCase")]
     Event { kind: String, nth: u32, fault: EventFault },
-    /// Lists of a kind fail, for so many times.
+    /// Lists of a kind, or of several with blanks between, fail for so many times.
     #[serde(rename_all = "camelCase")]
     List { kind: String, skip: u32, times: u32 },
     /// Watches of a kind are so many events behind, for a while.

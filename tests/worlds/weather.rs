@@ -64,11 +64,13 @@ pub fn begins(plan: &Plan, stage: &Stage, deaths: &Arc<Deaths>) {
                         .extend(USERS.map(|user| event_rule(user, kind, *nth, *fault)));
                 }
                 KubeTrouble::List { kind, skip, times } => {
-                    cluster.weather.rules.extend(USERS.map(|user| {
-                        let on = Match::on(&[Verb::List], kind).by(user);
-                        let (skip, times) = ((*skip).into(), Some((*times).into()));
-                        Rule { on, skip, times, when: When::Before, fault: Fault::internal() }
-                    }));
+                    for user in USERS {
+                        cluster.weather.rules.extend(kind.split(' ').map(|kind| {
+                            let on = Match::on(&[Verb::List], kind).by(user);
+                            let (skip, times) = ((*skip).into(), Some((*times).into()));
+                            Rule { on, skip, times, when: When::Before, fault: Fault::internal() }
+                        }));
+                    }
                 }
                 KubeTrouble::Lag { .. } | KubeTrouble::Gone { .. } | KubeTrouble::Compact { .. } => {}
             }
