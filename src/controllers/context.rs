@@ -281,6 +281,12 @@ impl Context {
         (undecided || unreadable).then(|| Governor::Set(last.to_owned()))
     }
 
+    /// Whether some set cannot decide now what it selects, or cannot be read: no cell is certain to be nobody's then.
+    pub fn is_governance_undecided(&self) -> bool {
+        let undecided = self.governance().selections.values().any(|selection| !selection.decided);
+        undecided || self.stores.sets.all().iter().any(|set| set.0.is_err())
+    }
+
     /// What is remembered of a cell.
     pub fn memory(&self, cell: &Cell) -> Arc<tokio::sync::Mutex<CellMemory>> {
         Arc::clone(locked(&self.cells).entry(cell.clone()).or_default())

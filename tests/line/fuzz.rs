@@ -219,8 +219,7 @@ async fn fuzz(kind: &str, seed: u64) {
             world.delete(object).await;
         }
     }
-    println!("{kind}: {tried} mutations, {admitted} admitted, {refused} refused");
-    assert!(admitted > 5 && refused > 20, "{kind}: {admitted} admitted, {refused} refused");
+    assert!(admitted > 5 && refused > 20, "{kind}: of {tried} {admitted} admitted, {refused} refused");
     // All is as before once the object is.
     world.apply(specimen).await;
     world.rest(700).await;

@@ -63,7 +63,7 @@ impl Tenant {
     }
 
     fn some<T: Clone>(&mut self, of: &[T]) -> Vec<T> {
-        (0..1 + self.0.bits() % 3).map(|_| self.one(of)).collect()
+        (0..=self.0.bits() % 3).map(|_| self.one(of)).collect()
     }
 
     /// A Share as somebody writes it who wants more than he may have.

@@ -1,6 +1,6 @@
 //! Plans from seeds. The first ones are small: one edit, one trouble; later ones have many of each at once.
 
-use simulator::aws::Rng;
+use simulator::aws::{Rng, weather::Pages};
 
 use crate::{
     draw_trouble,
@@ -91,7 +91,9 @@ pub fn plan(seed: u64) -> Plan {
         draw_trouble::trouble(&mut draw, &mut plan, size, busy);
     }
     plan.edits.sort_by_key(|edit| edit.at);
-    plan.calm_at = busy + 60;
+    // What is not listed counts as gone after ten minutes.
+    let unlisted = if plan.aws.pages == Pages::default() { 0 } else { 700 };
+    plan.calm_at = busy + 60 + unlisted;
     plan
 }
 
@@ -166,6 +168,12 @@ fn some<T: Copy + Ord>(draw: &mut Draw, of: &[T], most: u32) -> Vec<T> {
 
 fn edits(draw: &mut Draw, plan: &mut Plan, size: u32, busy: u32) {
     let mut at = draw.below(30);
+    for share in plan.shares.clone() {
+        if let Some(end) = share.end().filter(|_| draw.chance(0.4)) {
+            let switch = Some(draw.one(&[Switch::Suspend, Switch::Report]));
+            plan.edits.push(Edit { at: draw.below(end), act: Act::Apply(Manifest { switch, ..share }) });
+        }
+    }
     for _ in 0..=draw.count(2 * size) {
         let act = act(draw, plan, busy);
         follow_up(draw, plan, &act, at, busy);
@@ -256,19 +264,10 @@ fn edited(draw: &mut Draw, shares: &[Manifest], name: &str, busy: u32) -> Manife
             0 => other = Manifest { resources: other.resources, ..first.clone() },
             1 | 2 => other = Manifest { targets: other.targets, ..first.clone() },
             3 => other = Manifest { name: other.name, tag: other.tag, ..first.clone() },
-            _ => {
-                other =
-                    Manifest { read_only: !first.read_only, switch: switched(draw, first), ..first.clone() }
-            }
+            _ => other = Manifest { read_only: !first.read_only, switch: other.switch, ..first.clone() },
         }
     }
     other
-}
-
-/// What ends is what a switch must not hold.
-fn switched(draw: &mut Draw, first: &Manifest) -> Option<Switch> {
-    let ends = first.targets.iter().any(|target| matches!(target, Target::Until(_)));
-    draw.chance(if ends { 0.7 } else { 0.1 }).then(|| draw.one(&[Switch::Suspend, Switch::Report]))
 }
 
 fn hand(draw: &mut Draw) -> Hand {

@@ -17,6 +17,10 @@ const KINDS: [&str; 6] = ["shares", "shares", "shares", "accountregions", "shari
 
 /// Puts trouble of one to three sorts into a plan.
 pub fn trouble(draw: &mut Draw, plan: &mut Plan, size: u32, busy: u32) {
+    // Whatever else goes wrong.
+    if draw.chance(0.15) {
+        pages(draw, plan);
+    }
     for _ in 0..=draw.below(size.min(3)) {
         match draw.below(14) {
             12 => halt_in_the_middle(draw, plan, busy),
@@ -28,7 +32,7 @@ pub fn trouble(draw: &mut Draw, plan: &mut Plan, size: u32, busy: u32) {
             4..6 => apiserver(draw, plan, size, busy),
             6..9 => faults(draw, plan, size),
             9 => lags(draw, plan),
-            10 => pages_and_failures(draw, plan),
+            10 => failures(draw, plan),
             _ => rival(draw, plan, busy),
         }
     }
@@ -221,16 +225,16 @@ fn lags(draw: &mut Draw, plan: &mut Plan) {
     }
 }
 
-fn pages_and_failures(draw: &mut Draw, plan: &mut Plan) {
-    if draw.chance(0.6) {
-        let pages = &mut plan.aws.pages;
-        pages.cap = draw.chance(0.7).then(|| draw.between(1, 4) as usize);
-        pages.empty = draw.one(&[0.0, 0.3]);
-        pages.empty_first = draw.chance(0.5);
-        pages.trailing_token = draw.one(&[0.0, 0.5]);
-        pages.filter_after_cut = draw.chance(0.5);
-        return;
-    }
+fn pages(draw: &mut Draw, plan: &mut Plan) {
+    let pages = &mut plan.aws.pages;
+    pages.cap = draw.chance(0.7).then(|| draw.between(1, 4) as usize);
+    pages.empty = draw.one(&[0.0, 0.3]);
+    pages.empty_first = draw.chance(0.6);
+    pages.trailing_token = draw.one(&[0.0, 0.5]);
+    pages.filter_after_cut = draw.chance(0.5);
+}
+
+fn failures(draw: &mut Draw, plan: &mut Plan) {
     let principal = draw.one(&[Account::Data, Account::Web, Account::Test]).id();
     let resource = draw.one(&Resource::ALL[..5]).arn();
     plan.aws.failures.push(AssociationFailure {

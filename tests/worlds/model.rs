@@ -58,6 +58,13 @@ impl Target {
     }
 }
 
+impl Manifest {
+    /// When its access from outside ends, if it does before long.
+    pub fn end(&self) -> Option<u32> {
+        self.targets.iter().find_map(|target| if let Target::Until(end) = target { Some(*end) } else { None })
+    }
+}
+
 impl Policy {
     fn allows(self, resource: Resource) -> bool {
         self.lists_and_rules || !matches!(resource, Resource::List | Resource::Rule)

@@ -75,6 +75,14 @@ pub(super) async fn released(
 ) -> Result<Action, WriteError> {
     let holders = holders(context, region);
     wake_shares(context, region);
+    if context.is_governance_undecided() {
+        let message = format!(
+            "whether an AccountSet selects {cell} is not known while one cannot be read or names what cannot be looked up; nothing is done until it can"
+        );
+        say(context, region, region.status.clone().unwrap_or_default(), Reason::TreeUnknown, &message)
+            .await?;
+        return Ok(Action::requeue(LOOK));
+    }
     if holders.is_empty() {
         context.writer.delete(region).await?;
         return Ok(Action::await_change());
