@@ -131,13 +131,11 @@ pub fn claim<'a>(
         (Some(entry), None) => {
             let sent = entry.create_sent_at.unwrap_or(now);
             let long_ago = now.as_second() - sent.as_second() >= WINDOW_SECONDS;
-            let in_vain = long_ago && recollection.token_is_spent(&mark.share, mark.side);
-            Claim::Absent {
-                incarnation: entry.incarnation.max(1) + i64::from(in_vain),
-                open_until: entry
-                    .create_sent_at
-                    .and_then(|_| recollection.open_until(&mark.share, mark.side)),
-            }
+            let open_until =
+                entry.create_sent_at.and_then(|_| recollection.open_until(&mark.share, mark.side));
+            let spent = recollection.token_is_spent(&mark.share, mark.side);
+            let in_vain = long_ago && spent && open_until.is_none();
+            Claim::Absent { incarnation: entry.incarnation.max(1) + i64::from(in_vain), open_until }
         }
         (Some(entry), Some(id)) => {
             let gone = listing.containers.contains_key(id) || entry.deleted;
@@ -316,12 +314,16 @@ mod tests {
         ] {
             let sent = LedgerEntry { create_sent_at: Some(at(0)), ..entry(None, 2) };
             let recollection = Recalled { token_is_spent: spent, ..NOTHING };
+            let open = Recalled { open_until: Some(at(9_000)), ..recollection };
             let (empty, listed) = (listing([]), listing([one("a")]));
             let of = |listing| {
                 words(&claim(&Marked::of(listing), &mark(), Some(&sent), &recollection, at(seconds)))
             };
             assert_eq!(of(&empty), expected);
             assert_eq!(of(&listed), "found a");
+            // Before a whole reading that must show it there is no other token, however much time has passed.
+            let before = claim(&Marked::of(&empty), &mark(), Some(&sent), &open, at(seconds));
+            assert_eq!(words(&before), "absent #2 open until 9000");
         }
     }
 

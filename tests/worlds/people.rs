@@ -10,6 +10,7 @@ use crate::{
     plan::{Account, Act, Choice, Hand, Manifest, Mode, Removal, Resource, Stray, Target, Unit},
     scene::{self, OWNER},
     stage::Stage,
+    weather::longest,
 };
 
 /// How old a tree the controller may go by, in seconds.
@@ -241,7 +242,12 @@ impl People {
         })
     }
 
+    /// Only about what is listed as it is: else nobody could say what the decision is about.
     fn decide(&self, name: &str, choice: Choice) -> Option<&'static str> {
+        let lags = self.stage.aws.world().weather().lags;
+        if longest(lags.list) + longest(lags.read) > 0.0 {
+            return None;
+        }
         let records = self.stage.all("undeclaredshares");
         let record = records.iter().find(|record| record["status"]["name"] == name)?;
         let (decision, evidence) = match choice {
@@ -345,8 +351,11 @@ impl People {
             }
             Hand::Delete(share) => ("DeleteResourceShare", json!({"resourceShareArn": arn(share)?})),
             Hand::Steal(share) => {
-                // One that is on record nowhere yet is nobody's without its mark.
-                let arn = |share| arn(share).filter(|arn| self.is_on_record(share, arn));
+                // One that is on record nowhere yet is nobody's without its mark, and one that is going is let go without it.
+                let going = |share: &String| {
+                    self.stage.share(share).is_some_and(|s| !s["metadata"]["deletionTimestamp"].is_null())
+                };
+                let arn = |share| arn(share).filter(|arn| self.is_on_record(share, arn) && !going(share));
                 let tags = json!([{"key": "sharekeeper.dev/installation", "value": "theirs"}]);
                 ("TagResource", json!({"resourceShareArn": arn(share)?, "tags": tags}))
             }

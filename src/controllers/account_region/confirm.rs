@@ -186,6 +186,39 @@ pub(super) async fn passed_by(
 
 /// Whether a plan rests on what is stored: the spec, and what the status knows of names, containers and outside targets.
 /// An older status would have names mean somebody else, and creates made anew.
+/// Whether the apiserver has other policies, or another set, than the plan rests on: then nothing of it is sent.
+pub(super) async fn is_ruled_otherwise(context: &Context, gathered: &Gathered) -> bool {
+    let client = context.writer.client().clone();
+    let (sets, policies): (Api<AccountSet>, Api<SharingPolicy>) =
+        (Api::all(client.clone()), Api::all(client));
+    let reads = async {
+        let set = sets.get_metadata_opt(&gathered.set.name_any()).await?;
+        let mut live = BTreeSet::new();
+        let mut params = ListParams::default().limit(PAGE);
+        for _ in 0..PAGES {
+            let page = policies.list_metadata(&params).await?;
+            live.extend(page.items.into_iter().map(|p| (p.metadata.uid, p.metadata.generation)));
+            match page.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => params = params.continue_token(&token),
+                None => break,
+            }
+        }
+        Ok::<_, kube::Error>((set, live))
+    };
+    match reads.await {
+        Ok((set, live)) => {
+            let same_set = set.is_some_and(|set| version(&set.metadata) == version(&gathered.set.metadata));
+            let planned: BTreeSet<_> =
+                gathered.policies.iter().map(|policy| (policy.uid(), policy.meta().generation)).collect();
+            !same_set || live != planned
+        }
+        Err(error) => {
+            tracing::warn!(error = %chain_of(&error), "policies could not be read, so nothing is sent");
+            true
+        }
+    }
+}
+
 fn is_as_planned(planned: &Share, live: &Share) -> bool {
     let identity = |share: &Share| {
         let metadata = &share.metadata;

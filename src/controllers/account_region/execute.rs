@@ -29,10 +29,12 @@ use crate::{
     model::{Arn, ShareKey, Side, Timestamp, mark::TAG_PREFIX},
     plan::{
         chain::{Chain, Owner},
+        desired::{Desired, DesiredShare},
         observed::{
             AssociationState, AttachedPermission, Container, ContainerState as State, Listing, Origin, Row,
         },
         receipt::{Failure, Outcome, Receipt, Then},
+        report::{outside, pins},
         resolve::key_of,
         step::{Action, Create, Step},
         view::Plan,
@@ -47,6 +49,7 @@ pub async fn execute(
     context: &Arc<Context>,
     memory: &mut CellMemory,
     gathered: &Gathered,
+    desired: &Desired,
     clients: &CellClients,
     observed: &Seen<'_>,
     plan: &Plan,
@@ -75,7 +78,7 @@ pub async fn execute(
     let chains = declared.into_iter().chain(swept).collect();
     let (chains, unreserved) = reserved(context, memory, gathered, plan, chains).await;
     receipts.extend(unreserved);
-    receipts.extend(send(context, memory, gathered, clients, &listing, &chains).await);
+    receipts.extend(send(context, memory, gathered, desired, clients, &listing, &chains).await);
     receipts
 }
 
@@ -166,23 +169,28 @@ async fn send(
     context: &Arc<Context>,
     memory: &mut CellMemory,
     gathered: &Gathered,
+    desired: &Desired,
     clients: &CellClients,
     listing: &Listing,
     chains: &[&Chain],
 ) -> Vec<Receipt> {
+    let of_shares = chains.iter().any(|chain| chain.owner.share().is_some());
+    let ruled_otherwise = of_shares && confirm::is_ruled_otherwise(context, gathered).await;
     let passed_by = confirm::passed_by(context, gathered, chains).await;
-    let is_outdated = |chain: &&Chain| chain.owner.share().is_some_and(|share| passed_by.contains(share));
+    let is_outdated = |chain: &&Chain| {
+        chain.owner.share().is_some_and(|share| ruled_otherwise || passed_by.contains(share))
+    };
     let (outdated, chains): (Vec<&Chain>, Vec<&Chain>) = chains.iter().copied().partition(is_outdated);
     let chains = &chains[..];
     let unanswered = unanswered(gathered, chains);
-    let recorded = record_intents(context, memory, gathered, chains).await;
+    let recorded = record_intents(context, memory, gathered, desired, chains).await;
     let fence: Arc<dyn fence::Fence> = context.fence();
     let attempts = memory.attempts.clone();
     let hands =
         Hands { clients, fence: &fence, listing, installation: &gathered.installation, attempts: &attempts };
     let mut carried = Vec::with_capacity(chains.len());
     for &chain in chains {
-        let recorded = intent(chain).is_none() || recorded.contains(&chain.owner);
+        let recorded = chain.owner.share().is_none_or(|share| recorded.contains(share));
         carried.push(
             async move { if recorded { apply(hands, chain).await } else { not_recorded(chain) } }.boxed(),
         );
@@ -192,6 +200,11 @@ async fn send(
         memory.setbacks.note(chain, receipts, Instant::now());
         remember(memory, context, gathered, chain, receipts);
         remember_create(memory, chain, receipts, unanswered.contains(&chain.owner), context.now());
+    }
+    // A spent token says that something was made: it is looked for at once.
+    let spent = |r: &Receipt| r.failure().is_some_and(|failure| failure.then == Then::RenewToken);
+    if receipts.iter().flatten().any(spent) {
+        memory.next_full = None;
     }
     memory.attempts.prune();
     let there: BTreeSet<ShareKey> = gathered.shares().map(|(share, _)| key_of(share)).collect();
@@ -255,32 +268,36 @@ fn not_sent(chain: &Chain, because: &str) -> Vec<Receipt> {
     chain.steps.iter().map(of).collect()
 }
 
-/// Puts each container that is about to be made or taken over on record in its Share's status, so that a crash between
-/// the write and the report makes no second one. The Share must carry our finalizer by then.
+/// Puts on record in the statuses of Shares what must outlive a crash between the writes and the report: each container
+/// that is about to be made or taken over, so that no second one is made, and what names mean. A Share must carry our
+/// finalizer before anything is made for it. Answers the Shares for which it is on record.
 async fn record_intents(
     context: &Context,
     memory: &mut CellMemory,
     gathered: &Gathered,
+    desired: &Desired,
     chains: &[&Chain],
-) -> BTreeSet<Owner> {
+) -> BTreeSet<ShareKey> {
     let mut intents: BTreeMap<ShareKey, Vec<(Side, Intent)>> = BTreeMap::new();
     for chain in chains {
-        if let (Owner::Share(share, side), Some(intent)) = (&chain.owner, intent(chain)) {
-            intents.entry(share.clone()).or_default().push((*side, intent));
+        if let Owner::Share(share, side) = &chain.owner {
+            let of_share = intents.entry(share.clone()).or_default();
+            of_share.extend(intent(chain).map(|intent| (*side, intent)));
         }
     }
     let mut writes = vec![];
     for (share, _) in gathered.shares() {
         let key = key_of(share);
-        if let Some(sides) = intents.remove(&key) {
-            writes.push(async move { (record(context, gathered, share, &sides).await, key, sides) }.boxed());
+        if let (Some(sides), Some(desired)) = (intents.remove(&key), desired.shares.get(&key)) {
+            writes
+                .push(async move { (record(context, gathered, share, desired, &sides).await, key) }.boxed());
         }
     }
     let written: Vec<_> = stream::iter(writes).buffer_unordered(AT_ONCE).collect().await;
     let mut recorded = BTreeSet::new();
-    for (version, key, sides) in written {
+    for (version, key) in written {
         let Some(version) = version else { continue };
-        recorded.extend(sides.into_iter().map(|(side, _)| Owner::Share(key.clone(), side)));
+        recorded.insert(key.clone());
         memory.versions.insert(key, version);
     }
     recorded
@@ -291,9 +308,10 @@ async fn record(
     context: &Context,
     gathered: &Gathered,
     share: &Share,
+    desired: &DesiredShare,
     sides: &[(Side, Intent)],
 ) -> Option<String> {
-    if !share.metadata.finalizers.iter().flatten().any(|f| f == FINALIZER) {
+    if !sides.is_empty() && !share.metadata.finalizers.iter().flatten().any(|f| f == FINALIZER) {
         return None;
     }
     let before = share.status.clone().unwrap_or_default();
@@ -301,6 +319,9 @@ async fn record(
     for (side, intent) in sides {
         put_intent(&mut status.containers, *side, intent, Time(gathered.now));
     }
+    // What names mean, and since when somebody outside is declared, must not depend on a report that may never be made.
+    status.pins = pins(desired, gathered.account_pin(share).as_ref());
+    status.outside = outside(desired, &before);
     if status == before {
         return share.metadata.resource_version.clone();
     }
@@ -396,6 +417,9 @@ fn remember_create(
         Outcome::NotSent(_) | Outcome::Failed(Failure { certain: true, .. }) => {
             memory.creates.insert(key, Sent::Refused);
         }
+        // Nothing new was made: what counts is the request that the token belongs to.
+        Outcome::Failed(Failure { then: Then::RenewToken, .. })
+            if matches!(memory.creates.get(&key), Some(Sent::Unanswered(_))) => {}
         // An answer counts once it is on record: then nobody asks here any more.
         Outcome::Done(_) | Outcome::AlreadyDone | Outcome::Failed(_) => {
             memory.creates.insert(key, Sent::Unanswered(now));

@@ -63,7 +63,8 @@ pub struct CellMemory {
     begun: Option<Timestamp>,
     reserved: BTreeMap<Digest, Timestamp>,
     missing_since: BTreeMap<Arn, Timestamp>,
-    seen: BTreeSet<Arn>,
+    /// When each was first listed.
+    seen: BTreeMap<Arn, Timestamp>,
 }
 
 /// What is known of a create that was sent and made nothing that was answered.
@@ -90,8 +91,8 @@ impl CellMemory {
         for id in recorded.iter().filter(|id| missing(id)) {
             self.missing_since.entry(id.clone()).or_insert(at);
         }
-        self.seen.retain(|id| recorded.contains(id));
-        self.seen.extend(listing.containers.keys().cloned());
+        self.seen.retain(|id, _| recorded.contains(id));
+        self.see(&listing, at);
         self.asked.retain(|_, at| at.elapsed() < ASKED_AT_MOST_EVERY);
         self.listing = Some(listing);
         self.read_at = Some(at);
@@ -103,9 +104,15 @@ impl CellMemory {
     /// reading shows absence.
     pub fn keep_some(&mut self, read: Listing, at: Timestamp) {
         self.expectations.settle(&read, |id| read.containers.contains_key(id), at);
-        self.seen.extend(read.containers.keys().cloned());
+        self.see(&read, at);
         self.listing.get_or_insert_default().containers.extend(read.containers);
         self.unknown = None;
+    }
+
+    fn see(&mut self, listing: &Listing, at: Timestamp) {
+        for id in listing.containers.keys() {
+            self.seen.entry(id.clone()).or_insert(at);
+        }
     }
 
     /// Removals that a budget was asked for, and that need not ask again: a retry is no second removal.
@@ -143,10 +150,12 @@ impl CellMemory {
 }
 
 impl Recollection for CellMemory {
-    /// A new share may take long to appear, one that was there before does not.
+    /// A new share may take long to appear in all answers, one that has been there for long does not.
     fn unlisted_for_long(&self, id: &Arn) -> bool {
         let (Some(since), Some(last)) = (self.missing_since.get(id), self.read_at) else { return false };
-        let needed = if self.seen.contains(id) { SETTLED_ABSENCE } else { WINDOW_SECONDS };
+        let first = self.seen.get(id);
+        let old = first.is_some_and(|first| since.as_second() - first.as_second() >= WINDOW_SECONDS);
+        let needed = if old { SETTLED_ABSENCE } else { WINDOW_SECONDS };
         last.as_second() - since.as_second() >= needed
     }
 

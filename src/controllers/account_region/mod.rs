@@ -95,7 +95,8 @@ async fn pass(
         (Reading::Complete { value, .. }, Some(clients)) => {
             let plan = gathered.plan(&desired, value, &*memory, &memory.reserved());
             let seen = Seen { listing: value, read: &observed.read };
-            let receipts = Box::pin(execute::execute(context, memory, gathered, clients, &seen, &plan)).await;
+            let receipts =
+                Box::pin(execute::execute(context, memory, gathered, &desired, clients, &seen, &plan)).await;
             (plan, receipts)
         }
         _ => (Plan::default(), vec![]),

@@ -87,8 +87,8 @@ pub fn share_status(report: &ShareReport<'_>) -> ShareStatus {
         account_region: Some(report.account_region.to_owned()),
         counts: Some(counts(&principals, &resources, &known, &drift)),
         containers: containers(report, &known, &before),
-        pins: pins(report),
-        outside: outside(report, &before),
+        pins: pins(report.desired, report.account_pin),
+        outside: outside(report.desired, &before),
         applied: applied(report, &known).or(before.applied.clone()),
         plan: planned(report, views),
         last_handled_reconcile_at: report
@@ -285,18 +285,19 @@ fn container_state(known: Known<'_>, created: bool) -> ContainerState {
     }
 }
 
-fn pins(report: &ShareReport<'_>) -> Vec<Pin> {
-    let targets = report.desired.targets.iter().filter_map(|target| target.pin.clone());
-    let all: BTreeSet<Pin> = targets.chain(report.account_pin.cloned()).collect();
+/// What the names in a Share mean, for good: on record before anything is granted by them.
+pub fn pins(desired: &DesiredShare, account: Option<&Pin>) -> Vec<Pin> {
+    let targets = desired.targets.iter().filter_map(|target| target.pin.clone());
+    let all: BTreeSet<Pin> = targets.chain(account.cloned()).collect();
     all.into_iter().collect()
 }
 
 /// When each outside principal was first declared. Kept after it is gone: taking a target out and putting it back does
 /// not start its time anew.
-fn outside(report: &ShareReport<'_>, before: &ShareStatus) -> Vec<OutsideRecord> {
+pub fn outside(desired: &DesiredShare, before: &ShareStatus) -> Vec<OutsideRecord> {
     let mut records: BTreeMap<String, Time> =
         before.outside.iter().map(|r| (r.id.clone(), r.declared_at.clone())).collect();
-    for target in &report.desired.targets {
+    for target in &desired.targets {
         if let (Some(principal), Some(at)) = (&target.principal, target.declared_at) {
             records.entry(principal.to_string()).or_insert(Time(at));
         }
