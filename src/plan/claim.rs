@@ -133,8 +133,8 @@ pub fn claim<'a>(
             let long_ago = now.as_second() - sent.as_second() >= WINDOW_SECONDS;
             let open_until =
                 entry.create_sent_at.and_then(|_| recollection.open_until(&mark.share, mark.side));
-            let spent = recollection.token_is_spent(&mark.share, mark.side);
-            let in_vain = long_ago && spent && open_until.is_none();
+            let refused = recollection.token_is_spent(&mark.share, mark.side);
+            let in_vain = long_ago && refused && open_until.is_none();
             Claim::Absent { incarnation: entry.incarnation.max(1) + i64::from(in_vain), open_until }
         }
         (Some(entry), Some(id)) => {

@@ -1,40 +1,30 @@
 //! Step 5, execute: the plan's chains, several at once, each in order. What is about to be made is put on record first.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use futures::{FutureExt, StreamExt, stream};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use tokio::time::Instant;
 
 use super::{
     budgets, confirm,
     gather::Gathered,
-    memory::{CellMemory, Sent},
+    intents::{record_intents, remember_create, unanswered},
+    memory::CellMemory,
     observe::Read,
 };
 use crate::{
-    api::{
-        Reason, Share,
-        share_status::{ContainerState, ShareContainer},
-    },
+    api::Reason,
     aws::{fence, session::CellClients},
-    controllers::{
-        chain_of,
-        context::{Context, FINALIZER},
-    },
+    controllers::context::Context,
     mechanism::ram::apply::{Hands, apply},
-    model::{Arn, ShareKey, Side, Timestamp, mark::TAG_PREFIX},
+    model::{Arn, ShareKey, Side},
     plan::{
         chain::{Chain, Owner},
-        desired::{Desired, DesiredShare},
+        desired::Desired,
         observed::{
             AssociationState, AttachedPermission, Container, ContainerState as State, Listing, Origin, Row,
         },
         receipt::{Failure, Outcome, Receipt, Then},
-        report::{outside, pins},
         resolve::key_of,
         step::{Action, Create, Step},
         view::Plan,
@@ -224,25 +214,6 @@ const UNREAD: &str = "the share is read first";
 const OUTDATED: &str =
     "the Share is not what it was when this was planned, or cannot be read now; it is planned anew";
 
-/// What must be on record in a Share's status before its chain is sent.
-#[derive(Clone, Debug)]
-enum Intent {
-    /// A container is made, in this incarnation and with these tags of the Share's own.
-    Create(i64, BTreeSet<String>),
-    /// A container that exists is taken over.
-    Adopt(Arn),
-}
-
-fn intent(chain: &Chain) -> Option<Intent> {
-    let create = |step: &Step| {
-        let Action::Create(create) = &step.action else { return None };
-        let own = create.tags.keys().filter(|key| !key.starts_with(TAG_PREFIX));
-        Some(Intent::Create(create.incarnation, own.cloned().collect()))
-    };
-    let made = chain.steps.iter().find_map(create);
-    made.or_else(|| chain.container.clone().filter(|_| chain.adopts).map(Intent::Adopt))
-}
-
 fn not_recorded(chain: &Chain) -> Vec<Receipt> {
     not_sent(chain, "it is sent once it is on record in the Share's status")
 }
@@ -266,165 +237,6 @@ fn not_sent(chain: &Chain, because: &str) -> Vec<Receipt> {
         outcome: Outcome::NotSent(because.to_owned()),
     };
     chain.steps.iter().map(of).collect()
-}
-
-/// Puts on record in the statuses of Shares what must outlive a crash between the writes and the report: each container
-/// that is about to be made or taken over, so that no second one is made, and what names mean. A Share must carry our
-/// finalizer before anything is made for it. Answers the Shares for which it is on record.
-async fn record_intents(
-    context: &Context,
-    memory: &mut CellMemory,
-    gathered: &Gathered,
-    desired: &Desired,
-    chains: &[&Chain],
-) -> BTreeSet<ShareKey> {
-    let mut intents: BTreeMap<ShareKey, Vec<(Side, Intent)>> = BTreeMap::new();
-    for chain in chains {
-        if let Owner::Share(share, side) = &chain.owner {
-            let of_share = intents.entry(share.clone()).or_default();
-            of_share.extend(intent(chain).map(|intent| (*side, intent)));
-        }
-    }
-    let mut writes = vec![];
-    for (share, _) in gathered.shares() {
-        let key = key_of(share);
-        if let (Some(sides), Some(desired)) = (intents.remove(&key), desired.shares.get(&key)) {
-            writes
-                .push(async move { (record(context, gathered, share, desired, &sides).await, key) }.boxed());
-        }
-    }
-    let written: Vec<_> = stream::iter(writes).buffer_unordered(AT_ONCE).collect().await;
-    let mut recorded = BTreeSet::new();
-    for (version, key) in written {
-        let Some(version) = version else { continue };
-        recorded.insert(key.clone());
-        memory.versions.insert(key, version);
-    }
-    recorded
-}
-
-/// Answers the Share's resourceVersion once it is on record.
-async fn record(
-    context: &Context,
-    gathered: &Gathered,
-    share: &Share,
-    desired: &DesiredShare,
-    sides: &[(Side, Intent)],
-) -> Option<String> {
-    if !sides.is_empty() && !share.metadata.finalizers.iter().flatten().any(|f| f == FINALIZER) {
-        return None;
-    }
-    let before = share.status.clone().unwrap_or_default();
-    let mut status = before.clone();
-    for (side, intent) in sides {
-        put_intent(&mut status.containers, *side, intent, Time(gathered.now));
-    }
-    // What names mean, and since when somebody outside is declared, must not depend on a report that may never be made.
-    status.pins = pins(desired, gathered.account_pin(share).as_ref());
-    status.outside = outside(desired, &before);
-    if status == before {
-        return share.metadata.resource_version.clone();
-    }
-    let written = context.writer.status(share, &before, &status).await;
-    written.unwrap_or_else(|error| {
-        tracing::warn!(error = %chain_of(&error), "what is about to be made could not be put on record, so it is not sent");
-        None
-    })
-}
-
-/// A create of the same incarnation that is on record already stays as it is: each retry would write the status again. The
-/// tags that it makes are ours to take away from then on, whatever the Share says by the time the create is answered.
-fn put_intent(containers: &mut Vec<ShareContainer>, side: Side, intent: &Intent, now: Time) {
-    let known = containers.iter().position(|c| Side::from(c.side) == side);
-    let before = known.and_then(|at| containers.get(at));
-    let entry = ShareContainer {
-        mechanism: "ram".into(),
-        side: side.into(),
-        id: None,
-        name: String::new(),
-        incarnation: before.map_or(1, |c| c.incarnation),
-        state: ContainerState::Creating,
-        create_sent_at: None,
-        tag_keys: before.map(|c| c.tag_keys.clone()).unwrap_or_default(),
-        adopting: false,
-    };
-    let entry = match intent {
-        Intent::Create(incarnation, own) => {
-            let tag_keys: BTreeSet<String> = entry.tag_keys.iter().chain(own).cloned().collect();
-            let tag_keys = tag_keys.into_iter().collect();
-            let sent = |c: &&ShareContainer| {
-                c.incarnation == *incarnation && c.id.is_none() && c.create_sent_at.is_some()
-            };
-            match before.filter(sent) {
-                // A retry: what the last report said of it stays.
-                Some(same) => ShareContainer { tag_keys, ..same.clone() },
-                None => {
-                    ShareContainer { incarnation: *incarnation, create_sent_at: Some(now), tag_keys, ..entry }
-                }
-            }
-        }
-        Intent::Adopt(id) => ShareContainer {
-            id: Some(id.to_string()),
-            state: ContainerState::Present,
-            adopting: true,
-            ..entry
-        },
-    };
-    match known.and_then(|at| containers.get_mut(at)) {
-        Some(place) => *place = entry,
-        None => containers.push(entry),
-    }
-}
-
-/// The chains whose create is on record as sent already: what became of it then this pass cannot say.
-fn unanswered(gathered: &Gathered, chains: &[&Chain]) -> BTreeSet<Owner> {
-    let on_record = |share: &Share, side: Side, incarnation: i64| {
-        share.status.iter().flat_map(|status| &status.containers).any(|c| {
-            Side::from(c.side) == side
-                && c.incarnation == incarnation
-                && c.id.is_none()
-                && c.create_sent_at.is_some()
-        })
-    };
-    let shares: BTreeMap<ShareKey, &Share> =
-        gathered.shares().map(|(share, _)| (key_of(share), share)).collect();
-    let open = chains.iter().filter(|chain| match (&chain.owner, intent(chain)) {
-        (Owner::Share(key, side), Some(Intent::Create(incarnation, _))) => {
-            shares.get(key).is_some_and(|share| on_record(share, *side, incarnation))
-        }
-        _ => false,
-    });
-    open.map(|chain| chain.owner.clone()).collect()
-}
-
-/// Keeps what is known of a create that is on record as sent. `unanswered`: it was before this pass.
-fn remember_create(
-    memory: &mut CellMemory,
-    chain: &Chain,
-    receipts: &[Receipt],
-    unanswered: bool,
-    now: Timestamp,
-) {
-    let (Owner::Share(share, side), Some(receipt)) =
-        (&chain.owner, receipts.iter().find(|r| matches!(r.step.action, Action::Create(_))))
-    else {
-        return;
-    };
-    let key = (share.clone(), *side);
-    match &receipt.outcome {
-        // A refusal says nothing of what was sent before.
-        Outcome::NotSent(_) | Outcome::Failed(Failure { certain: true, .. }) if unanswered => {}
-        Outcome::NotSent(_) | Outcome::Failed(Failure { certain: true, .. }) => {
-            memory.creates.insert(key, Sent::Refused);
-        }
-        // Nothing new was made: what counts is the request that the token belongs to.
-        Outcome::Failed(Failure { then: Then::RenewToken, .. })
-            if matches!(memory.creates.get(&key), Some(Sent::Unanswered(_))) => {}
-        // An answer counts once it is on record: then nobody asks here any more.
-        Outcome::Done(_) | Outcome::AlreadyDone | Outcome::Failed(_) => {
-            memory.creates.insert(key, Sent::Unanswered(now));
-        }
-    }
 }
 
 /// Keeps what was answered: what AWS will show once it has caught up, and which tokens are spent.

@@ -4,6 +4,7 @@ mod budgets;
 mod confirm;
 pub mod execute;
 pub mod gather;
+mod intents;
 pub mod memory;
 pub mod observe;
 mod record_status;
