@@ -19,6 +19,7 @@
 mod draw;
 mod draw_trouble;
 mod end;
+mod found;
 mod happened;
 mod life;
 mod model;
@@ -97,7 +98,8 @@ fn main() -> ExitCode {
         (None, [_, ..]) => mutants::hunt(&mut beginning, &mutants, args.from, at_once),
         (None, []) => {
             let replays = sweep::replays(&mut beginning, 20);
-            sweep::sweep(&mut beginning, args.from, args.worlds, at_once) && replays
+            let mended = found::stays_mended(&mut beginning);
+            sweep::sweep(&mut beginning, args.from, args.worlds, at_once) && replays && mended
         }
     };
     if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE }

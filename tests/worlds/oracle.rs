@@ -327,12 +327,11 @@ impl Oracle {
             .must
             .iter()
             .filter(|(grant, since)| {
-                let (share, (_, principal)) = grant;
+                let (_, (_, principal)) = grant;
                 **since < then
                     && principal != PARTNER
                     && !truth.contains(*grant)
                     && !book.is_by_hand(grant, f64::MIN)
-                    && !share.is_empty()
             })
             .map(|((share, _), _)| share)
             .collect();
@@ -394,10 +393,9 @@ impl Book {
                     _ => None,
                 }
             });
-            if ended.is_some_and(|end| time > end + ENDS_WITHIN) {
+            if let Some(end) = ended.filter(|end| time > end + ENDS_WITHIN) {
                 self.violations.push(format!(
-                    "{time:.3} s: {principal} still has {resource} by {share}, which ended at {:.0} s; seen at {at}",
-                    ended.unwrap_or_default()
+                    "{time:.3} s: {principal} still has {resource} by {share}, which ended at {end:.0} s; seen at {at}"
                 ));
             }
         }

@@ -162,7 +162,7 @@ pub fn tell_failure(seed: u64, plan: &Plan, verdict: &Verdict) {
     println!("\nviolation in world {seed}:");
     verdict.violations.iter().for_each(|violation| println!("  {violation}"));
     words::of(plan).iter().for_each(|line| println!("    {line}"));
-    println!("  again, alone: cargo test --profile sim --test worlds -- --seed {seed}");
+    println!("  again, alone: cargo test --profile sim --features mutants --test worlds -- --seed {seed}");
     // Whoever reads a pipe sees it at once.
     let _flushed = std::io::stdout().flush();
 }

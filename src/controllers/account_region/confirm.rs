@@ -1,11 +1,13 @@
-//! The last look before something undeclared is removed: past all stores, at who declares it, and past the last reading, at
-//! what is in AWS. Both in the attempt that removes.
+//! The last look before anything is sent, past all stores: at the rules and the Shares that the plan rests on; and before
+//! something undeclared is removed, at who may declare it and, past the last reading, at what is in AWS.
 
-use std::{collections::BTreeSet, fmt::Debug, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use futures::{FutureExt, StreamExt, stream};
-use kube::{Api, Resource, ResourceExt, api::ListParams};
-use serde::de::DeserializeOwned;
+use kube::{
+    Api, Resource, ResourceExt,
+    api::{ListParams, ObjectList},
+};
 
 use super::gather::Gathered;
 use crate::{
@@ -30,6 +32,8 @@ const PAGE: u32 = 500;
 const PAGES: usize = 1000;
 /// Shares that are read at once.
 const READS_AT_ONCE: usize = 8;
+/// The longest that the rules are waited for.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// What was read live, for all removals of one pass.
 pub(super) struct Confirmed {
@@ -72,12 +76,10 @@ pub(super) async fn look(
     clients: &CellClients,
     chains: &[&Chain],
 ) -> Result<Confirmed, String> {
-    let client = context.writer.client().clone();
-    let shares = all::<Share>(&Api::all(client.clone())).await?;
-    let policies = all::<SharingPolicy>(&Api::all(client.clone())).await?;
-    let sets: Api<AccountSet> = Api::all(client.clone());
-    let set = sets.get_opt(&gathered.set.name_any()).await.map_err(|error| unread(&error))?;
-    let records: Api<UndeclaredShare> = Api::all(client);
+    let client = context.writer.client();
+    let shares = &Api::<Guarded<Share>>::all(client.clone());
+    let shares = all(|params| async move { shares.list(&params).await }).await?;
+    let records: Api<UndeclaredShare> = Api::all(client.clone());
     let mut same_records = true;
     for chain in chains {
         let Owner::Nobody(id) = &chain.owner else { continue };
@@ -85,18 +87,18 @@ pub(super) async fn look(
         let record = records.get_opt(&name).await.map_err(|error| unread(&error))?;
         same_records &= record.is_some_and(|record| record.metadata.generation == Some(chain.generation));
     }
-    let same_set = set.is_some_and(|set| version(&set.metadata) == version(&gathered.set.metadata));
+    let same_rules = has_same_rules(context, gathered).await?;
     let arns: Vec<Arn> = chains.iter().filter_map(|chain| chain.container.clone()).collect();
     let listing = observe::these(clients, &arns).await.map_err(|error| error.lasting())?;
     Ok(Confirmed {
         declared: shares.iter().map(|share| declarer(share, gathered)).collect(),
-        unchanged: same_set && same_records && same_policies(&policies, gathered),
+        unchanged: same_rules && same_records,
         listing,
     })
 }
 
 fn unread(error: &kube::Error) -> String {
-    format!("who declares it could not be read: {}", chain_of(error))
+    format!("what it rests on could not be read: {}", chain_of(error))
 }
 
 impl Confirmed {
@@ -135,28 +137,43 @@ fn version(metadata: &kube::api::ObjectMeta) -> (Option<&str>, Option<i64>, bool
     (metadata.uid.as_deref(), metadata.generation, metadata.deletion_timestamp.is_some())
 }
 
-fn same_policies(live: &[Guarded<SharingPolicy>], gathered: &Gathered) -> bool {
-    let of = |policy: &Guarded<SharingPolicy>| (policy.uid(), policy.meta().generation);
-    let live: BTreeSet<_> = live.iter().map(of).collect();
-    live == gathered.policies.iter().map(|policy| of(policy)).collect()
+/// Whether the set and the policies that the plan rests on are stored as it has them; or why that cannot be told.
+pub(super) async fn has_same_rules(context: &Context, gathered: &Gathered) -> Result<bool, String> {
+    let client = context.writer.client();
+    let (sets, policies) =
+        (&Api::<AccountSet>::all(client.clone()), &Api::<SharingPolicy>::all(client.clone()));
+    let reads = async {
+        let set = sets.get_metadata_opt(&gathered.set.name_any()).await.map_err(|error| unread(&error))?;
+        let live = all(|params| async move { policies.list_metadata(&params).await }).await?;
+        Ok((set, live))
+    };
+    let (set, live) = tokio::time::timeout(PATIENCE, reads)
+        .await
+        .unwrap_or_else(|_elapsed| Err("what it rests on could not be read in time".to_owned()))?;
+    let same_set = set.is_some_and(|set| version(&set.metadata) == version(&gathered.set.metadata));
+    let live: BTreeSet<_> = live.into_iter().map(|p| (p.metadata.uid, p.metadata.generation)).collect();
+    let planned: BTreeSet<_> =
+        gathered.policies.iter().map(|policy| (policy.uid(), policy.meta().generation)).collect();
+    Ok(same_set && live == planned)
 }
 
-/// All objects of a kind as they are stored now, page by page.
-async fn all<K>(api: &Api<Guarded<K>>) -> Result<Vec<Guarded<K>>, String>
+/// All that a listing has now, page by page.
+async fn all<T, F>(page: impl Fn(ListParams) -> F) -> Result<Vec<T>, String>
 where
-    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
+    T: Clone,
+    F: Future<Output = kube::Result<ObjectList<T>>>,
 {
     let mut found = vec![];
     let mut params = ListParams::default().limit(PAGE);
     for _ in 0..PAGES {
-        let page = api.list(&params).await.map_err(|error| unread(&error))?;
+        let page = page(params.clone()).await.map_err(|error| unread(&error))?;
         found.extend(page.items);
         match page.metadata.continue_.filter(|token| !token.is_empty()) {
             Some(token) => params = params.continue_token(&token),
             None => return Ok(found),
         }
     }
-    Err("who declares it could not be read: the listing does not end".to_owned())
+    Err("what it rests on could not be read: the listing does not end".to_owned())
 }
 
 /// The Shares that the apiserver does not have as the plan does, or does not tell of: a store may be older than what a
@@ -186,39 +203,6 @@ pub(super) async fn passed_by(
 
 /// Whether a plan rests on what is stored: the spec, and what the status knows of names, containers and outside targets.
 /// An older status would have names mean somebody else, and creates made anew.
-/// Whether the apiserver has other policies, or another set, than the plan rests on: then nothing of it is sent.
-pub(super) async fn is_ruled_otherwise(context: &Context, gathered: &Gathered) -> bool {
-    let client = context.writer.client().clone();
-    let (sets, policies): (Api<AccountSet>, Api<SharingPolicy>) =
-        (Api::all(client.clone()), Api::all(client));
-    let reads = async {
-        let set = sets.get_metadata_opt(&gathered.set.name_any()).await?;
-        let mut live = BTreeSet::new();
-        let mut params = ListParams::default().limit(PAGE);
-        for _ in 0..PAGES {
-            let page = policies.list_metadata(&params).await?;
-            live.extend(page.items.into_iter().map(|p| (p.metadata.uid, p.metadata.generation)));
-            match page.metadata.continue_.filter(|token| !token.is_empty()) {
-                Some(token) => params = params.continue_token(&token),
-                None => break,
-            }
-        }
-        Ok::<_, kube::Error>((set, live))
-    };
-    match reads.await {
-        Ok((set, live)) => {
-            let same_set = set.is_some_and(|set| version(&set.metadata) == version(&gathered.set.metadata));
-            let planned: BTreeSet<_> =
-                gathered.policies.iter().map(|policy| (policy.uid(), policy.meta().generation)).collect();
-            !same_set || live != planned
-        }
-        Err(error) => {
-            tracing::warn!(error = %chain_of(&error), "policies could not be read, so nothing is sent");
-            true
-        }
-    }
-}
-
 fn is_as_planned(planned: &Share, live: &Share) -> bool {
     let identity = |share: &Share| {
         let metadata = &share.metadata;

@@ -164,12 +164,14 @@ async fn send(
     listing: &Listing,
     chains: &[&Chain],
 ) -> Vec<Receipt> {
+    // What nobody declares was looked at by itself.
     let of_shares = chains.iter().any(|chain| chain.owner.share().is_some());
-    let ruled_otherwise = of_shares && confirm::is_ruled_otherwise(context, gathered).await;
+    let rules = if of_shares { confirm::has_same_rules(context, gathered).await } else { Ok(true) };
+    if let Some(why) = objection(&rules) {
+        return chains.iter().flat_map(|chain| not_sent(chain, &why)).collect();
+    }
     let passed_by = confirm::passed_by(context, gathered, chains).await;
-    let is_outdated = |chain: &&Chain| {
-        chain.owner.share().is_some_and(|share| ruled_otherwise || passed_by.contains(share))
-    };
+    let is_outdated = |chain: &&Chain| chain.owner.share().is_some_and(|share| passed_by.contains(share));
     let (outdated, chains): (Vec<&Chain>, Vec<&Chain>) = chains.iter().copied().partition(is_outdated);
     let chains = &chains[..];
     let unanswered = unanswered(gathered, chains);
@@ -209,8 +211,20 @@ async fn send(
     receipts.into_iter().chain(outdated).flatten().collect()
 }
 
-/// Why a chain is not sent.
+/// Why nothing is sent, by what the rules are now.
+fn objection(rules: &Result<bool, String>) -> Option<String> {
+    match rules {
+        Ok(true) => None,
+        Ok(false) => Some(
+            "policies or the AccountSet have changed since this was planned; it is planned anew".to_owned(),
+        ),
+        Err(why) => Some(format!("{why}; it is sent once that can be read")),
+    }
+}
+
+/// Why a chain is not sent that came due after this pass had read AWS.
 const UNREAD: &str = "the share is read first";
+/// Why a chain is not sent whose Share is another by now.
 const OUTDATED: &str =
     "the Share is not what it was when this was planned, or cannot be read now; it is planned anew";
 
@@ -257,13 +271,13 @@ fn remember(
             (Action::Create(create), Outcome::Done(Some(id)), _) => {
                 memory.expectations.made(made(id, create, gathered), now);
             }
-            (action, Outcome::Done(_), Some(id)) => {
+            (action, outcome, Some(id)) if receipt.is_done() => {
+                let outer = chain.owner.side() == Some(Side::Outer);
                 memory.attempts.answered(id, action, &chain.basis);
-                memory.expectations.wrote(id, action, chain.owner.side() == Some(Side::Outer), now);
-            }
-            (action, Outcome::AlreadyDone, Some(id)) => {
-                memory.attempts.answered(id, action, &chain.basis);
-                memory.expectations.found_so(id, action, chain.owner.side() == Some(Side::Outer), now);
+                match outcome {
+                    Outcome::AlreadyDone => memory.expectations.found_so(id, action, outer, now),
+                    _ => memory.expectations.wrote(id, action, outer, now),
+                }
             }
             _ => {}
         }
