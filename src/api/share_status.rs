@@ -1,10 +1,13 @@
 //! What is so in AWS for a `Share`.
 
+mod container;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::container::{ContainerState, ShareContainer, Side, Widening};
 use super::pin::Pin;
 
 /// What is in force for a Share, as last read from AWS. Written by the controller alone.
@@ -104,68 +107,6 @@ impl Tally {
     pub fn new(in_force: i32, declared: i32) -> Self {
         Self { in_force, declared, display: format!("{in_force}/{declared}") }
     }
-}
-
-/// An AWS object that holds grants of a Share.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ShareContainer {
-    /// The way of sharing: `ram`, later `image`, `snapshot`, `key` and others.
-    pub mechanism: String,
-    /// `inner` never lets anybody outside the organization in; `outer` holds the outside targets.
-    pub side: Side,
-    /// The ARN of the object. Unset until its creation was answered or it was found by its mark.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
-    /// Its name in AWS.
-    #[serde(default)]
-    pub name: String,
-    /// Which creation of this container this is, counted from 1. Written before the create is sent, as part
-    /// of its client token; it moves on only when the former one is proven gone.
-    #[serde(default)]
-    pub incarnation: i64,
-    /// Whether it exists, as far as is known.
-    #[serde(default)]
-    pub state: ContainerState,
-    /// When its creation was sent. Until AWS is consistent, not being found proves nothing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub create_sent_at: Option<Time>,
-    /// The keys of the Share's own tags that were written to it: what is no longer declared of them is removed.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 80))]
-    pub tag_keys: Vec<String>,
-    /// It existed before and is being taken over: until no difference is left, or the consent says `force`,
-    /// nothing but the mark is written to it.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub adopting: bool,
-}
-
-/// Which of a Share's two containers of a mechanism.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum Side {
-    /// The one that holds what stays inside the organization.
-    #[default]
-    Inner,
-    /// The one that holds outside targets.
-    Outer,
-}
-
-/// Whether a container exists.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-pub enum ContainerState {
-    /// Its creation is about to be sent, or was sent and is not read back yet.
-    Creating,
-    /// It was read from AWS.
-    Present,
-    /// Its deletion was sent.
-    Deleting,
-    /// A complete read showed it gone.
-    Gone,
-    /// It cannot be told: AWS could not be read, or the word in status is not known to this version.
-    #[default]
-    #[serde(other)]
-    Unknown,
 }
 
 /// What is known about a declared resource or principal.

@@ -199,6 +199,7 @@ mod tests {
             tag_keys: std::collections::BTreeSet::new(),
             adopting: false,
             deleted: false,
+            widened: crate::plan::step::Members::default(),
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     api::{Pin, Reason},
     model::{Arn, Digest, Principal, ShareKey, Side, Timestamp},
+    plan::step::Members,
 };
 
 /// The desired view of one cell.
@@ -221,6 +222,8 @@ pub struct LedgerEntry {
     pub adopting: bool,
     /// AWS has been seen deleting it, or to have deleted it: its tombstone need not be listed for ever.
     pub deleted: bool,
+    /// What was put into it so lately that AWS need not list it.
+    pub widened: Members,
 }
 
 /// Why a change is to be made. Budgets, modes and switches read this and the change's effect, nothing else.

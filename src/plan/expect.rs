@@ -117,6 +117,31 @@ impl Expectations {
         self.expect(container, action, outer, now, SETTLED_SECONDS);
     }
 
+    /// Members that are on record as put in, by this process or one before it, and of which no answer is known. `listed`: the
+    /// container with all that is expected already laid over it. Answers whether anything is expected anew.
+    pub fn recall(
+        &mut self,
+        id: &Arn,
+        listed: Option<&Container>,
+        outer: bool,
+        put: &Members,
+        now: Timestamp,
+    ) -> bool {
+        let mut unknown = vec![];
+        each(put, |expected| {
+            let row = listed.and_then(|container| row_of(container, &expected));
+            let listed = row.is_some_and(|row| row.state.may_grant());
+            if !listed && !self.entries.contains_key(&(id.clone(), expected.clone())) {
+                unknown.push(expected);
+            }
+        });
+        let any = !unknown.is_empty();
+        for expected in unknown {
+            self.put(id.clone(), expected, Value::Present(associating(outer)), now, WINDOW_SECONDS);
+        }
+        any
+    }
+
     fn expect(&mut self, container: &Arn, action: &Action, outer: bool, now: Timestamp, lasts: i64) {
         let mut put = |expected, value| self.put(container.clone(), expected, value, now, lasts);
         match action {

@@ -9,7 +9,7 @@ use crate::{
         Pin, PinKind, PrincipalKind, Share, SharingPolicy,
         account_set::UndeclaredAction,
         share::{DeletionPolicy, Enforcement, PermissionChoice, ShareResource, ShareSpec, TagValue, Target},
-        share_status::{self, Applied, OutsideRecord, ShareContainer, ShareStatus},
+        share_status::{Applied, OutsideRecord, ShareContainer, ShareStatus},
         sharing_policy::{Allow, External, Owners, SharingPolicySpec, SharingPolicyStatus},
         undeclared_share::{Decision, Why},
     },
@@ -201,15 +201,10 @@ impl ShareWords for Share {
         let status: &mut ShareStatus = self.status.get_or_insert_default();
         status.containers.retain(|c| Side::from(c.side) != side);
         status.containers.push(ShareContainer {
-            mechanism: "ram".into(),
-            side: side.into(),
             id: id.map(ToString::to_string),
-            name: String::new(),
             incarnation,
-            state: share_status::ContainerState::default(),
-            create_sent_at: None,
-            adopting: false,
             tag_keys: self.spec.tags.keys().cloned().collect(),
+            ..ShareContainer::new("ram", side.into())
         });
         self
     }

@@ -24,3 +24,4 @@ pub mod step;
 pub mod sweep;
 pub mod undeclared;
 pub mod view;
+pub mod widened;

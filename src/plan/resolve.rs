@@ -21,6 +21,7 @@ use crate::{
         },
         names::Organization,
         policy::Policies,
+        widened,
     },
 };
 
@@ -75,7 +76,7 @@ fn resolve_share(facts: &Facts<'_>, share: &Share, departure: Departure) -> Desi
     let resources = resources(facts, share, &policies);
     let targets = targets::targets(facts, share, &resources, &policies);
     let fate = fate(facts, share, departure, &policies);
-    let ledger = ledger(share);
+    let ledger = ledger(share, facts.now);
     let containers = containers::containers(share, fate, &targets, &resources, &ledger);
     let mut refusals = vec![];
     if wants_orphan(share) && !policies.allow_orphan() && !tree_is_unknown(facts) {
@@ -145,7 +146,7 @@ fn tree_is_unknown(facts: &Facts<'_>) -> bool {
     matches!(facts.organization, Organization::Unknown)
 }
 
-fn ledger(share: &Share) -> BTreeMap<Side, LedgerEntry> {
+fn ledger(share: &Share, now: Timestamp) -> BTreeMap<Side, LedgerEntry> {
     let containers = share.status.iter().flat_map(|status| &status.containers);
     containers
         .map(|entry| {
@@ -160,6 +161,7 @@ fn ledger(share: &Share) -> BTreeMap<Side, LedgerEntry> {
                     tag_keys,
                     adopting: entry.adopting,
                     deleted: matches!(entry.state, ContainerState::Deleting | ContainerState::Gone),
+                    widened: widened::recent(entry, now),
                 },
             )
         })

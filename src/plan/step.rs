@@ -71,6 +71,21 @@ impl Members {
         self.len() == 0
     }
 
+    /// Puts others among them.
+    pub fn extend(&mut self, others: &Self) {
+        self.principals.extend(others.principals.iter().cloned());
+        self.resources.extend(others.resources.iter().cloned());
+    }
+
+    /// Those that are not among others.
+    #[must_use]
+    pub fn without(&self, others: &Self) -> Self {
+        Self {
+            principals: self.principals.difference(&others.principals).cloned().collect(),
+            resources: self.resources.difference(&others.resources).cloned().collect(),
+        }
+    }
+
     /// Each of them by itself.
     pub fn each(&self) -> impl Iterator<Item = Self> {
         let principals = self

@@ -6,7 +6,10 @@ use std::sync::{
 };
 
 use serde_json::{Value, json};
-use simulator::kube::{Act, Fault, Match, Rule, Verb};
+use simulator::{
+    aws::weather::{Fault as AwsFault, Lag, Moment, Trouble},
+    kube::{Act, Fault, Match, Rule, Verb},
+};
 
 use crate::world::{DATA, LIST, PARTNER, SUBNET_1, TGW, WEB, World, outside, set, share};
 
@@ -289,4 +292,44 @@ async fn restarted_onto_an_older_view_it_goes_by_the_newer_one() {
     world.until_in_force([(TGW, WEB)]).await;
     world.rest(700).await;
     world.rests().await;
+}
+
+/// What was put in last is in no listing for long, and whoever put it in does not know that it did: it died, or never got
+/// an answer. It goes before a resource comes that it is not to have (law 2).
+#[tokio::test(start_paused = true)]
+async fn what_was_put_in_and_not_listed_is_taken_out_before_anything_is_added_to_the_share() {
+    for answers_are_lost in [false, true] {
+        let mut world = World::with_basics(304).await;
+        let what = format!("answers are lost: {answers_are_lost}");
+        world.apply(share("hub", json!({"targets": [{"account": DATA}]}))).await;
+        world.start();
+        world.until_ready("hub").await;
+        world.rest(700).await;
+        world.weather(|weather| {
+            (weather.lags.list, weather.lags.read) = (Lag::Fixed(200.0), Lag::Fixed(200.0));
+            if answers_are_lost {
+                weather.faults =
+                    vec![AwsFault::always("AssociateResourceShare", Moment::After, Trouble::Silence)];
+            }
+        });
+        world.desire([(TGW, DATA), (TGW, WEB)]);
+        world.apply(share("hub", json!({"targets": [{"account": DATA}, {"account": WEB}]}))).await;
+        world.until_in_force([(TGW, DATA), (TGW, WEB)]).await;
+        if !answers_are_lost {
+            world.stop();
+        }
+        world.weather(|weather| weather.faults.clear());
+        world.desire([(TGW, DATA), (SUBNET_1, DATA), (TGW, WEB)]);
+        let both = json!([{"arn": TGW}, {"arn": SUBNET_1}]);
+        world.apply(share("hub", json!({"resources": both, "targets": [{"account": DATA}]}))).await;
+        if !answers_are_lost {
+            world.start();
+        }
+        world.rest(900).await;
+        world.until_in_force([(TGW, DATA), (SUBNET_1, DATA)]).await;
+        world.until_ready("hub").await;
+        assert_eq!(world.guard.violations(), Vec::<String>::new(), "{what}");
+        world.rest(1500).await;
+        world.rests().await;
+    }
 }

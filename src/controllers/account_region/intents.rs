@@ -26,14 +26,47 @@ use crate::{
         receipt::{Failure, Outcome, Receipt, Then},
         report::{outside, pins},
         resolve::key_of,
-        step::{Action, Step},
+        step::{Action, Members, Step},
+        widened,
     },
 };
 
 /// Shares that are written at once.
 const AT_ONCE: usize = 8;
 
-/// What must be on record in a Share's status before its chain is sent.
+/// What must be on record of a container in its Share's status before a chain is sent.
+struct Intents<'a> {
+    side: Side,
+    /// The container, where there is one.
+    container: Option<&'a Arn>,
+    /// What makes it the Share's, if this chain does.
+    intent: Option<Intent>,
+    /// What is put into it.
+    widening: Members,
+}
+
+impl<'a> Intents<'a> {
+    fn of(side: Side, chain: &'a Chain) -> Self {
+        let mut widening = Members::default();
+        chain.steps.iter().filter_map(put_in).for_each(|members| widening.extend(members));
+        Self { side, container: chain.container.as_ref(), intent: intent(chain), widening }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.intent.is_none() && self.widening.is_empty()
+    }
+}
+
+/// What a step puts into a container.
+fn put_in(step: &Step) -> Option<&Members> {
+    match &step.action {
+        Action::Create(create) => Some(&create.members),
+        Action::Associate(members) => Some(members),
+        _ => None,
+    }
+}
+
+/// What makes a container a Share's.
 #[derive(Clone, Debug)]
 pub(super) enum Intent {
     /// A container is made, in this incarnation and with these tags of the Share's own.
@@ -53,7 +86,7 @@ pub(super) fn intent(chain: &Chain) -> Option<Intent> {
 }
 
 /// Puts on record in the statuses of Shares what must outlive a crash between the writes and the report: each container
-/// that is about to be made or taken over, so that no second one is made, and what names mean. A Share must carry our
+/// that is about to be made or taken over, so that no second one is made, what is put into it, and what names mean. A Share must carry our
 /// finalizer before anything is made for it. Answers the Shares for which it is on record.
 pub(super) async fn record_intents(
     context: &Context,
@@ -62,11 +95,11 @@ pub(super) async fn record_intents(
     desired: &Desired,
     chains: &[&Chain],
 ) -> BTreeSet<ShareKey> {
-    let mut intents: BTreeMap<ShareKey, Vec<(Side, Intent)>> = BTreeMap::new();
+    let mut intents: BTreeMap<ShareKey, Vec<Intents<'_>>> = BTreeMap::new();
     for chain in chains {
         if let Owner::Share(share, side) = &chain.owner {
             let of_share = intents.entry(share.clone()).or_default();
-            of_share.extend(intent(chain).map(|intent| (*side, intent)));
+            of_share.extend(Some(Intents::of(*side, chain)).filter(|intents| !intents.is_empty()));
         }
     }
     let mut writes = vec![];
@@ -79,41 +112,61 @@ pub(super) async fn record_intents(
     }
     let written: Vec<_> = stream::iter(writes).buffer_unordered(AT_ONCE).collect().await;
     let mut recorded = BTreeSet::new();
-    for (version, key) in written {
-        let Some(version) = version else { continue };
+    for (share, key) in written {
+        let Some(share) = share else { continue };
         recorded.insert(key.clone());
-        memory.versions.insert(key, version);
+        memory.recorded.insert(key, share);
     }
     recorded
 }
 
-/// Answers the Share's resourceVersion once it is on record.
+/// Answers the Share as it is once it is on record.
 async fn record(
     context: &Context,
     gathered: &Gathered,
     share: &Share,
     desired: &DesiredShare,
-    sides: &[(Side, Intent)],
-) -> Option<String> {
+    sides: &[Intents<'_>],
+) -> Option<Share> {
     if !sides.is_empty() && !share.metadata.finalizers.iter().flatten().any(|f| f == FINALIZER) {
         return None;
     }
     let before = share.status.clone().unwrap_or_default();
     let mut status = before.clone();
-    for (side, intent) in sides {
-        put_intent(&mut status.containers, *side, intent, Time(gathered.now));
+    for intents in sides {
+        put(&mut status.containers, intents, &Time(gathered.now));
     }
     // What names mean, and since when somebody outside is declared, must not depend on a report that may never be made.
     status.pins = pins(desired, gathered.account_pin(share).as_ref());
     status.outside = outside(desired, &before);
     if status == before {
-        return share.metadata.resource_version.clone();
+        return Some(share.clone());
     }
     let written = context.writer.status(share, &before, &status).await;
-    written.unwrap_or_else(|error| {
+    let version = written.unwrap_or_else(|error| {
         tracing::warn!(error = %chain_of(&error), "what is about to be made could not be put on record, so it is not sent");
         None
-    })
+    });
+    let mut recorded = Share { status: Some(status), ..share.clone() };
+    recorded.metadata.resource_version = Some(version?);
+    Some(recorded)
+}
+
+fn put(containers: &mut Vec<ShareContainer>, intents: &Intents<'_>, now: &Time) {
+    if let Some(intent) = &intents.intent {
+        put_intent(containers, intents.side, intent, now.clone());
+    }
+    if intents.widening.is_empty() {
+        return;
+    }
+    if let Some(entry) = containers.iter_mut().find(|c| Side::from(c.side) == intents.side) {
+        return widened::note(entry, &intents.widening, now.0);
+    }
+    // It was found by its mark.
+    let id = intents.container.map(ToString::to_string);
+    let mut entry = ShareContainer { id, ..ShareContainer::new("ram", intents.side.into()) };
+    widened::note(&mut entry, &intents.widening, now.0);
+    containers.push(entry);
 }
 
 /// A create of the same incarnation that is on record already stays as it is: each retry would write the status again. The
@@ -122,15 +175,11 @@ fn put_intent(containers: &mut Vec<ShareContainer>, side: Side, intent: &Intent,
     let known = containers.iter().position(|c| Side::from(c.side) == side);
     let before = known.and_then(|at| containers.get(at));
     let entry = ShareContainer {
-        mechanism: "ram".into(),
-        side: side.into(),
-        id: None,
-        name: String::new(),
         incarnation: before.map_or(1, |c| c.incarnation),
         state: ContainerState::Creating,
-        create_sent_at: None,
         tag_keys: before.map(|c| c.tag_keys.clone()).unwrap_or_default(),
-        adopting: false,
+        widened: before.map(|c| c.widened.clone()).unwrap_or_default(),
+        ..ShareContainer::new("ram", side.into())
     };
     let entry = match intent {
         Intent::Create(incarnation, own) => {
@@ -208,5 +257,26 @@ pub(super) fn remember_create(
         Outcome::Done(_) | Outcome::AlreadyDone | Outcome::Failed(_) => {
             memory.creates.insert(key, Sent::Unanswered(now));
         }
+    }
+}
+
+/// Keeps which members AWS has certainly not let in, though they are on record as put in.
+pub(super) fn remember_refusals(
+    memory: &mut CellMemory,
+    desired: &Desired,
+    chain: &Chain,
+    receipts: &[Receipt],
+) {
+    let Owner::Share(share, side) = &chain.owner else { return };
+    let ledger = desired.shares.get(share).and_then(|share| share.ledger.get(side));
+    let before = ledger.map(|entry| entry.widened.clone()).unwrap_or_default();
+    for receipt in receipts {
+        let Some(members) = put_in(&receipt.step) else { continue };
+        let refused = match &receipt.outcome {
+            Outcome::NotSent(_) => true,
+            Outcome::Failed(failure) => failure.certain,
+            Outcome::Done(_) | Outcome::AlreadyDone => false,
+        };
+        memory.refused.note((share.clone(), *side), members, refused, &before);
     }
 }

@@ -8,17 +8,21 @@ use std::{
 use k8s_openapi::jiff::SignedDuration;
 use tokio::time::Instant;
 
-use super::setbacks::Setbacks;
+use super::{refused::Refused, setbacks::Setbacks};
 use crate::{
+    api::Share,
     mechanism::ram::apply::Attempts,
     model::{Arn, Digest, ShareKey, Side, Timestamp},
     plan::{
         change::ChangeKind,
         claim::{OPEN_SECONDS, Recollection},
         contention::Flips,
+        desired::Desired,
         expect::{Expectations, WINDOW_SECONDS},
         observed::{Listing, Unknown},
         receipt::Then,
+        view::Plan,
+        widened::left_behind,
     },
 };
 
@@ -57,8 +61,10 @@ pub struct CellMemory {
     pub flips: Flips,
     /// What is known of the creates on record that have no answer on record.
     pub creates: BTreeMap<(ShareKey, Side), Sent>,
-    /// The versions of the Shares that were written in this pass.
-    pub versions: BTreeMap<ShareKey, String>,
+    /// The Shares of this pass with what is on record in them since.
+    pub recorded: BTreeMap<ShareKey, Share>,
+    /// What AWS refused to put into a container each time that it was asked: though on record, it is not there.
+    pub refused: Refused,
     /// When this memory began: its process may follow one that died in the middle of something.
     begun: Option<Timestamp>,
     reserved: BTreeMap<Digest, Timestamp>,
@@ -79,7 +85,7 @@ pub enum Sent {
 impl CellMemory {
     /// Notes that a pass begins.
     pub fn begin(&mut self, now: Timestamp) {
-        self.versions.clear();
+        self.recorded.clear();
         self.begun.get_or_insert(now);
     }
 
@@ -129,6 +135,24 @@ impl CellMemory {
     pub fn forget_reservations(&mut self, window: Duration, now: Timestamp) {
         let lasts = i64::try_from(window.as_secs()).unwrap_or(i64::MAX);
         self.reserved.retain(|_, at| now.as_second().saturating_sub(at.as_second()) < lasts);
+    }
+
+    /// Takes up what is on record as put in lately, perhaps by a process that died since, and is neither declared any more nor
+    /// listed: it counts as there until it is taken out. Answers whether there is any.
+    pub fn recall(&mut self, desired: &Desired, listing: &Listing, plan: &Plan, now: Timestamp) -> bool {
+        let mut any = false;
+        for share in desired.shares.values() {
+            for (side, widened) in left_behind(share) {
+                let view = plan.shares.get(&share.key).and_then(|sides| sides.get(&side));
+                let Some(id) = view.filter(|view| !view.lost).and_then(|view| view.container.as_ref()) else {
+                    continue;
+                };
+                let members = self.refused.rest(&(share.key.clone(), side), &widened);
+                let listed = listing.containers.get(id);
+                any |= self.expectations.recall(id, listed, side == Side::Outer, &members, now);
+            }
+        }
+        any
     }
 
     /// The last reading with our own writes laid over it.

@@ -9,6 +9,7 @@ pub mod memory;
 pub mod observe;
 mod record_status;
 pub(crate) mod records;
+mod refused;
 pub mod report;
 pub mod setbacks;
 mod status;
@@ -91,10 +92,14 @@ async fn pass(
     let window = duration::parse(&gathered.set.spec.budget.window).unwrap_or(Duration::from_secs(3600));
     memory.forget_reservations(window, gathered.now);
     let desired = gathered.resolve();
-    let observed = Box::pin(observe(context, memory, gathered, &desired)).await;
-    let (plan, receipts) = match (&observed.reading, &observed.clients) {
+    let mut observed = Box::pin(observe(context, memory, gathered, &desired)).await;
+    let (plan, receipts) = match (&mut observed.reading, &observed.clients) {
         (Reading::Complete { value, .. }, Some(clients)) => {
-            let plan = gathered.plan(&desired, value, &*memory, &memory.reserved());
+            let mut plan = gathered.plan(&desired, value, &*memory, &memory.reserved());
+            if memory.recall(&desired, value, &plan, gathered.now) {
+                *value = memory.overlaid().unwrap_or_default();
+                plan = gathered.plan(&desired, value, &*memory, &memory.reserved());
+            }
             let seen = Seen { listing: value, read: &observed.read };
             let receipts =
                 Box::pin(execute::execute(context, memory, gathered, &desired, clients, &seen, &plan)).await;

@@ -99,7 +99,11 @@ pub async fn report(
 
 type ShareResult<'a> = (&'a Share, &'a DesiredShare, ShareStatus);
 
-fn statuses<'a>(memory: &CellMemory, pass: &'a Pass<'_>, listing: Option<&Listing>) -> Vec<ShareResult<'a>> {
+fn statuses<'a>(
+    memory: &'a CellMemory,
+    pass: &'a Pass<'_>,
+    listing: Option<&Listing>,
+) -> Vec<ShareResult<'a>> {
     let name = pass.gathered.cell.to_string();
     let unknown = unknown(memory, pass);
     let mut receipts_of: BTreeMap<&ShareKey, Vec<&Receipt>> = BTreeMap::new();
@@ -112,6 +116,8 @@ fn statuses<'a>(memory: &CellMemory, pass: &'a Pass<'_>, listing: Option<&Listin
         .shares()
         .filter_map(|(share, _)| {
             let desired = pass.desired.shares.get(&key_of(share))?;
+            // As it is since this pass has put something on record in it.
+            let share = memory.recorded.get(&desired.key).unwrap_or(share);
             let containers = containers(pass.plan, desired, listing);
             let receipts = receipts_of.remove(&desired.key).unwrap_or_default();
             let handled = pass
@@ -204,11 +210,7 @@ async fn share_outcome(
     }
     let before = share.status.clone().unwrap_or_default();
     if changed(&before, status) {
-        let mut written = share.clone();
-        if let Some(version) = memory.versions.get(&desired.key) {
-            written.metadata.resource_version = Some(version.clone());
-        }
-        context.writer.status(&written, &before, status).await?;
+        context.writer.status(share, &before, status).await?;
         tell(context, share, &before, status);
     }
     Ok(())

@@ -242,3 +242,26 @@ fn a_new_share_stays_whole_under_older_answers_and_as_it_was_changed_since() {
         assert_eq!(live(&overlaid.containers[&hub().id])[1..], expected);
     }
 }
+
+#[test]
+fn what_is_on_record_as_put_in_counts_as_there_until_an_answer_is_known() {
+    let put = members(&[DATA], &[]);
+    for (case, listed, recalled) in [
+        ("not listed", hub(), true),
+        ("there", hub().to(DATA, "ASSOCIATED"), false),
+        ("leaving", hub().to(DATA, "DISASSOCIATING"), false),
+        ("a ghost", hub().to(DATA, "DISASSOCIATED").dated(DATA, at(9)), true),
+    ] {
+        let mut expectations = Expectations::default();
+        assert_eq!(expectations.recall(&hub().id, Some(&listed), false, &put, at(10)), recalled, "{case}");
+        assert!(!expectations.recall(&hub().id, Some(&listed), false, &put, at(10)), "{case}: once");
+        if recalled {
+            let overlaid = expectations.overlay(&listing([listed]));
+            assert_eq!(live(&overlaid.containers[&hub().id])[1..], [DATA], "{case}");
+        }
+    }
+    // What this process has taken out since is not put back.
+    let mut expectations = Expectations::default();
+    expectations.wrote(&hub().id, &Action::Disassociate(put.clone()), false, at(20));
+    assert!(!expectations.recall(&hub().id, Some(&hub()), false, &put, at(20)));
+}

@@ -27,13 +27,14 @@ use crate::{
         receipt::{Outcome, Receipt, Then},
         step::Action,
         view::{Plan, SideView},
+        widened,
     },
 };
 
 /// What the status of a Share is a function of.
 #[derive(Clone, Copy)]
 pub struct ShareReport<'a> {
-    /// The Share, with the status of before.
+    /// The Share, with the status that it has now: the one of before, or what this pass has put on record since.
     pub share: &'a Share,
     /// The Share, resolved.
     pub desired: &'a DesiredShare,
@@ -240,17 +241,7 @@ fn container(
         });
     let mut entry = recorded.cloned().or_else(|| {
         let found = known.container.is_some() || created.is_some();
-        found.then(|| ShareContainer {
-            mechanism: "ram".into(),
-            side: side.into(),
-            id: None,
-            name: String::new(),
-            incarnation: 1,
-            state: ContainerState::Unknown,
-            create_sent_at: None,
-            tag_keys: vec![],
-            adopting: false,
-        })
+        found.then(|| ShareContainer::new("ram", side.into()))
     })?;
     if let Some((incarnation, id)) = created {
         entry.incarnation = incarnation;
@@ -263,6 +254,11 @@ fn container(
     }
     entry.adopting = known.view.is_some_and(|view| view.adopting);
     entry.state = container_state(known, created.is_some());
+    for receipt in report.receipts.iter().filter(|r| r.owner.side() == Some(side) && r.is_done()) {
+        if let Action::Disassociate(members) = &receipt.step.action {
+            widened::take_out(&mut entry.widened, members);
+        }
+    }
     if let Some(want) = want.filter(|want| want.presence != Presence::Gone) {
         // What is not seen yet may well carry them.
         let carries = |key: &&String| known.container.is_none_or(|c| c.tags.contains_key(*key));
