@@ -220,8 +220,8 @@ pub struct OutsideRecord {
 pub struct Applied {
     /// The generation of the spec it came from.
     pub generation: i64,
-    /// Digest of what the spec was resolved to. A difference from AWS while this digest is unchanged is
-    /// drift; otherwise it is a change not yet made.
+    /// Digest of what the spec was resolved to; empty as soon as something else was begun. A difference from
+    /// AWS while this digest is unchanged is drift; otherwise it is a change not yet made.
     pub digest: String,
 }
 

@@ -27,12 +27,16 @@ use super::{
     limits::Limits,
 };
 
-/// The longest that one SDK call may take, its own retries included. What a new leader waits out before it removes
-/// anything.
+/// The longest that one SDK call may take, its own retries included.
 pub const CALL_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The longest that one attempt of it may take.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long after an attempt was sent it may have its effect, whoever sent it is no more: twice as long as it is waited for.
+/// Each attempt is sent under the fence, so a new leader that waits this long removes nothing that a call of the former one
+/// then puts back. \[X\]
+pub const EFFECT_WITHIN: Duration = Duration::from_secs(20);
 
 /// What is told about each call: for metrics and the log.
 #[derive(Clone, Debug, PartialEq, Eq)]

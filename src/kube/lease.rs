@@ -23,7 +23,7 @@ use tokio::{sync::watch, time::Instant};
 
 use crate::{
     aws::{
-        calls::CALL_TIMEOUT,
+        calls::EFFECT_WITHIN,
         clock::Clock,
         fence::{Fence, Refusal},
     },
@@ -50,7 +50,7 @@ pub struct Settings {
     pub renew_deadline: Duration,
     /// How often the lease is read, and renewed while it is held.
     pub retry_period: Duration,
-    /// What a new leader waits before it removes anything: as long as a call of the former may be on its way.
+    /// What a new leader waits before it removes anything: as long as an attempt of the former may be on its way.
     pub settle: Duration,
 }
 
@@ -64,7 +64,7 @@ impl Settings {
             lease_duration: Duration::from_secs(15),
             renew_deadline: Duration::from_secs(10),
             retry_period: Duration::from_secs(2),
-            settle: CALL_TIMEOUT,
+            settle: EFFECT_WITHIN,
         }
     }
 }

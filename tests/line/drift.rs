@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 use sharekeeper::{api::Reason, model::Side};
-use simulator::aws::action::Action;
+use simulator::aws::{action::Action, weather::Lag};
 
-use crate::world::{DATA, LIST, PARTNER, RULE, TGW, WEB, World, outside, policy, share};
+use crate::world::{DATA, LIST, PARTNER, RULE, SUBNET_1, TGW, WEB, World, outside, policy, share};
 
 /// What, want, have, action.
 type Line = (&'static str, &'static str, &'static str);
@@ -261,4 +261,31 @@ async fn a_share_made_by_hand_is_shown_and_left() {
     world.by_hand("DeleteResourceShare", json!({"resourceShareArn": arn}));
     world.rest(700).await;
     assert!(!world.all_stored("undeclaredshares").iter().any(|r| r["status"]["id"] == arn));
+}
+
+/// An edit that is taken back while AWS is still at work on it is an edit: nobody changed anything behind our back, nothing is
+/// charged to a budget, and the Share is not held as if somebody fought over it.
+#[tokio::test(start_paused = true)]
+async fn an_edit_that_is_taken_back_half_way_is_neither_drift_nor_a_fight() {
+    let mut world = World::with_basics(126).await;
+    let one = || share("hub", json!({"targets": [{"account": DATA}]}));
+    let other = || share("hub", json!({"resources": [{"arn": SUBNET_1}], "targets": [{"account": WEB}]}));
+    world.apply(one()).await;
+    world.start();
+    world.until_ready("hub").await;
+    world.desire_all([(TGW, DATA), (SUBNET_1, WEB)]);
+    world.weather(|weather| weather.lags.disassociation = Lag::Fixed(20.0));
+    world.told.take_events();
+    for _ in 0..5 {
+        world.apply(other()).await;
+        world.rest(5).await;
+        world.apply(one()).await;
+        world.until_ready("hub").await;
+        world.until_in_force([(TGW, DATA)]).await;
+    }
+    let told: Vec<Reason> = world.told.take_events().into_iter().map(|event| event.reason).collect();
+    let expected = [Reason::InForce, Reason::Converging];
+    assert!(told.iter().all(|reason| expected.contains(reason)), "{told:?}");
+    let set = world.stored("accountsets", "", "network").unwrap();
+    assert_eq!(set["status"]["removals"]["removed"].as_i64().unwrap_or_default(), 0, "{set}");
 }

@@ -1,11 +1,11 @@
 //! What it costs, in calls: the arithmetic of ram.md §1.3.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::{Value, json};
 use simulator::aws::{action::Action, organizations::NewAccount};
 
-use crate::world::{World, policy, set, share};
+use crate::world::{DATA, PAYMENTS, WEB, World, policy, set, share};
 
 const SHARES: usize = 100;
 
@@ -122,4 +122,23 @@ async fn an_edit_is_in_force_and_read_back_within_two_seconds_at_fifty_milliseco
     world.until_ready("hub").await;
     let took = world.aws.now() - start;
     assert!(took < 2.0, "{took} s of virtual time");
+}
+
+/// A Share that is edited all the time is carried out all the same: what is planned is what is declared when AWS has been
+/// read, not when its reading began.
+#[tokio::test(start_paused = true)]
+async fn a_share_that_is_edited_faster_than_aws_answers_is_still_carried_out() {
+    let mut world = World::with_basics(146).await;
+    world.weather(|weather| weather.latency = simulator::aws::weather::Lag::Fixed(0.05));
+    let to = |whom: &str| share("hub", json!({"targets": [{"account": whom}]}));
+    world.apply(to(DATA)).await;
+    world.start();
+    world.until_ready("hub").await;
+    let before = world.aws_writes().len();
+    for edit in 0..300 {
+        world.apply(to([WEB, PAYMENTS, DATA][edit % 3])).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let written = world.aws_writes().len() - before;
+    assert!(written >= 10, "{written} writes in 30 s of edits\n{}", world.everything());
 }

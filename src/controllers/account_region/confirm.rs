@@ -210,7 +210,8 @@ fn is_as_planned(planned: &Share, live: &Share) -> bool {
     };
     let memory = |share: &Share| {
         let status = share.status.clone().unwrap_or_default();
-        let containers = status.containers.into_iter().map(|c| (c.side, c.id, c.incarnation, c.adopting));
+        let containers =
+            status.containers.into_iter().map(|c| (c.side, c.id, c.incarnation, c.adopting, c.widened));
         (containers.collect::<Vec<_>>(), status.pins, status.outside)
     };
     identity(planned) == identity(live) && memory(planned) == memory(live)

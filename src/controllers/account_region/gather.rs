@@ -87,6 +87,27 @@ impl Gathered {
         resolve(&self.facts(&policies), self.shares())
     }
 
+    /// Puts edits in place that have come since, such as while AWS was read: otherwise a Share that is edited more often than
+    /// AWS can be read would never be carried out. What else has changed waits for the next pass. Answers whether there are any.
+    pub fn catch_up(&mut self, context: &Context) -> bool {
+        let mut any = false;
+        for (share, departure) in &mut self.shares {
+            let Ok(old) = &share.0 else { continue };
+            let Some(new) = context.stores.shares.get(old.namespace().as_deref(), &old.name_any()) else {
+                continue;
+            };
+            let Ok(edited) = &new.0 else { continue };
+            let same_life = edited.uid() == old.uid() && *departure == Departure::Stays;
+            let newer = edited.metadata.resource_version != old.metadata.resource_version;
+            let stays = edited.metadata.deletion_timestamp.is_none();
+            if same_life && newer && stays && belongs(edited, &self.cell, &self.organization) {
+                *share = new;
+                any = true;
+            }
+        }
+        any
+    }
+
     /// Step 4: what is to be done. `reserved`: removals that are in a budget's window already.
     pub fn plan(
         &self,

@@ -24,7 +24,7 @@ use crate::{
         chain::{Chain, Owner},
         desired::{Desired, DesiredShare},
         receipt::{Failure, Outcome, Receipt, Then},
-        report::{outside, pins},
+        report::{outside, pins, superseded},
         resolve::key_of,
         step::{Action, Members, Step},
         widened,
@@ -135,6 +135,9 @@ async fn record(
     let mut status = before.clone();
     for intents in sides {
         put(&mut status.containers, intents, &Time(gathered.now));
+    }
+    if !sides.is_empty() && !desired.was_applied() {
+        status.applied = status.applied.as_ref().map(superseded);
     }
     // What names mean, and since when somebody outside is declared, must not depend on a report that may never be made.
     status.pins = pins(desired, gathered.account_pin(share).as_ref());

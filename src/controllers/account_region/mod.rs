@@ -69,7 +69,7 @@ pub async fn reconcile(
         return Ok(Action::await_change());
     }
     match gather(&context, &cell, region).await {
-        Rule::Governed(gathered) => pass(&context, &cell, region, &gathered).await,
+        Rule::Governed(gathered) => pass(&context, &cell, region, *gathered).await,
         Rule::Conflict(sets) => ungoverned::conflict(&context, &cell, region, &sets).await,
         Rule::Unreadable(set) => ungoverned::unreadable(&context, region, &set).await,
         Rule::Released => ungoverned::released(&context, &cell, region).await,
@@ -82,7 +82,7 @@ async fn pass(
     context: &Arc<Context>,
     cell: &Cell,
     region: &AccountRegion,
-    gathered: &Gathered,
+    mut gathered: Gathered,
 ) -> Result<Action, WriteError> {
     let start = Instant::now();
     let memory = context.memory(cell);
@@ -91,8 +91,12 @@ async fn pass(
 
     let window = duration::parse(&gathered.set.spec.budget.window).unwrap_or(Duration::from_secs(3600));
     memory.forget_reservations(window, gathered.now);
-    let desired = gathered.resolve();
-    let mut observed = Box::pin(observe(context, memory, gathered, &desired)).await;
+    let mut desired = gathered.resolve();
+    let mut observed = Box::pin(observe(context, memory, &gathered, &desired)).await;
+    if gathered.catch_up(context) {
+        desired = gathered.resolve();
+    }
+    let gathered = &gathered;
     let (plan, receipts) = match (&mut observed.reading, &observed.clients) {
         (Reading::Complete { value, .. }, Some(clients)) => {
             let mut plan = gathered.plan(&desired, value, &*memory, &memory.reserved());

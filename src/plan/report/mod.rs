@@ -6,4 +6,4 @@ mod entries;
 mod share;
 
 pub use drift::describe;
-pub use share::{ShareReport, outside, pins, share_status};
+pub use share::{ShareReport, outside, pins, share_status, superseded};

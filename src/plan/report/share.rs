@@ -90,7 +90,7 @@ pub fn share_status(report: &ShareReport<'_>) -> ShareStatus {
         containers: containers(report, &known, &before),
         pins: pins(report.desired, report.account_pin),
         outside: outside(report.desired, &before),
-        applied: applied(report, &known).or(before.applied.clone()),
+        applied: applied(report, &known).or_else(|| still_applied(report, before.applied.clone())),
         plan: planned(report, views),
         last_handled_reconcile_at: report
             .handled
@@ -313,6 +313,18 @@ fn applied(report: &ShareReport<'_>, known: &BTreeMap<Side, Known<'_>>) -> Optio
     let whole = !report.receipts.iter().any(|r| matches!(&r.step.action, Action::Create(c) if r.owner.side().is_some_and(|side| lacks_resources(report, side, c.members.resources.len()))));
     let done = !open && all && whole && report.unknown.is_none();
     done.then(|| Applied { generation: report.desired.generation, digest: report.desired.digest.to_string() })
+}
+
+/// What was applied before, as long as nothing else was begun: an edit that is taken back half way is no drift.
+fn still_applied(report: &ShareReport<'_>, before: Option<Applied>) -> Option<Applied> {
+    let was_sent = |receipt: &Receipt| !matches!(receipt.outcome, Outcome::NotSent(_));
+    let begun = !report.desired.was_applied() && report.receipts.iter().any(|receipt| was_sent(receipt));
+    if begun { before.as_ref().map(superseded) } else { before }
+}
+
+/// What was applied once something else is begun. The generation stays: it tells an edit from a change around the spec.
+pub fn superseded(applied: &Applied) -> Applied {
+    Applied { generation: applied.generation, digest: String::new() }
 }
 
 fn lacks_resources(report: &ShareReport<'_>, side: Side, sent: usize) -> bool {
