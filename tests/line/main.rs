@@ -30,6 +30,7 @@ mod incidents;
 mod lifecycle;
 mod names;
 mod oddities;
+mod paths;
 mod released;
 mod removal;
 mod switches;
