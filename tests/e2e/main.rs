@@ -22,6 +22,8 @@ mod ends;
 mod hold;
 mod leaders;
 mod line;
+#[path = "../mutate/mod.rs"]
+mod mutate;
 mod poison;
 mod process;
 mod rbac;
@@ -68,6 +70,7 @@ fn phases() -> Vec<Vec<Scenario>> {
             ends::a_deleted_namespace_cuts_nobody_off,
             ends::a_set_that_goes_takes_its_cells_along,
             schema::the_apiserver_agrees_with_every_case,
+            schema::the_apiserver_agrees_about_mutated_objects,
         ],
         [poison::a_share_that_cannot_be_read_stops_nobody_else],
         [restart::a_controller_that_is_killed_while_it_creates_makes_nothing_twice],

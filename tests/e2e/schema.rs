@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use k8s_openapi::{
+    apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition, jiff::Timestamp,
+};
 use kube::{
     Api, Client,
     api::{Patch, PatchParams, PostParams},
@@ -14,6 +16,7 @@ use tokio::time::{Duration, Instant};
 use super::{
     cel::{self, Case},
     cluster::{Cluster, Options, User},
+    mutate::mutations,
     stage::Stage,
 };
 
@@ -38,6 +41,44 @@ pub(crate) async fn the_apiserver_agrees_with_every_case(_stage: Arc<Stage>) {
     assert!(wrong.is_empty(), "{} cases:\n{}", wrong.len(), wrong.join("\n"));
 }
 
+/// The same of objects that nobody sane would write: what the API in memory takes, which the simulated worlds live on, the
+/// real one takes too, and nothing else.
+pub(crate) async fn the_apiserver_agrees_about_mutated_objects(_stage: Arc<Stage>) {
+    let cluster = Cluster::start(Options::default()).await;
+    let real = Server { client: cluster.client(&User::admin()).await, plurals: plurals() };
+    let crds: Vec<Value> = api::crds().iter().map(|crd| serde_json::to_value(crd).unwrap()).collect();
+    let now = Timestamp::UNIX_EPOCH;
+    let memory = simulator::kube::Cluster::new(1, now, &crds).unwrap();
+    let memory = simulator::kube::Shared::new(memory, simulator::kube::tokio_clock(now));
+    let simulated = Server { client: memory.client("tests"), plurals: plurals() };
+    real.install().await;
+    simulated.make_namespace().await;
+    let specimens: BTreeMap<String, Value> =
+        cel::load().into_iter().filter(is_plain).map(|case| (case.kind, case.object)).collect();
+    let (mut wrong, mut taken, mut refused) = (vec![], 0, 0);
+    for (kind, specimen) in &specimens {
+        for mutation in mutations(kind, specimen) {
+            let object = mutation.of(specimen);
+            let verdict = real.send("POST", kind, &object, "", true).await;
+            let in_memory = simulated.send("POST", kind, &object, "", true).await;
+            match verdict {
+                Ok(_) => taken += 1,
+                Err(_) => refused += 1,
+            }
+            if verdict.is_ok() != in_memory.is_ok() {
+                wrong.push(format!("{kind}, {mutation:?}: real {verdict:?}, in memory {in_memory:?}"));
+            }
+        }
+    }
+    println!("mutated objects of {} kinds: {taken} taken and {refused} refused by both", specimens.len());
+    assert!(wrong.is_empty(), "{} objects:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// A case that is taken as it is.
+fn is_plain(case: &Case) -> bool {
+    case.old.is_none() && case.refused.is_none() && case.object.get("status").is_none()
+}
+
 struct Server {
     client: Client,
     plurals: BTreeMap<String, String>,
@@ -60,6 +101,10 @@ impl Server {
             );
             tokio::time::timeout(Duration::from_mins(1), wait).await.expect("it is established").unwrap();
         }
+        self.make_namespace().await;
+    }
+
+    async fn make_namespace(&self) {
         let namespaces: Api<k8s_openapi::api::core::v1::Namespace> = Api::all(self.client.clone());
         let namespace = serde_json::from_value(json!({"metadata": {"name": "network-team"}})).unwrap();
         namespaces.create(&PostParams::default(), &namespace).await.unwrap();

@@ -14,6 +14,8 @@
     reason = "a test's words: short, and failing as tests do"
 )]
 
+#[path = "../mutate/mod.rs"]
+mod mutate;
 #[path = "../world/mod.rs"]
 mod world;
 

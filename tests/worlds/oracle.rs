@@ -465,8 +465,12 @@ fn marked_twice(shares: &[LiveShare]) -> Vec<String> {
     let marks = shares.iter().filter(|share| tag(share, "installation").as_deref() == Some(INSTALLATION));
     let mut count: BTreeMap<String, usize> = BTreeMap::new();
     for share in marks {
-        let mark = [tag(share, "namespace"), tag(share, "name"), tag(share, "side")];
-        *count.entry(mark.into_iter().flatten().collect::<Vec<_>>().join("/")).or_default() += 1;
+        // Shreds of a mark, which people leave, say of no Share whose it is.
+        let mark: Option<Vec<String>> =
+            ["namespace", "name", "side"].map(|key| tag(share, key)).into_iter().collect();
+        if let Some(mark) = mark {
+            *count.entry(mark.join("/")).or_default() += 1;
+        }
     }
     count.into_iter().filter(|(_, n)| *n > 1).map(|(mark, _)| mark).collect()
 }
