@@ -40,6 +40,10 @@ WORLDS := cargo test --locked --profile sim --features mutants --test worlds --
 soak: ## Run simulated worlds with crashes and faults: N=200000 as many, FROM=0 from that seed on
 	$(WORLDS) --worlds $(or $(N),200000) --from $(or $(FROM),0)
 
+.PHONY: chaos
+chaos: kube-tools ## Fail the API server, connections, rights and leaders under two replicas: TRIALS=100 failovers and halts
+	cargo test --locked --test chaos -- --trials $(or $(TRIALS),100)
+
 .PHONY: mutants
 mutants: ## Show that the simulated worlds catch each seeded bug, and how fast
 	$(WORLDS) --mutants

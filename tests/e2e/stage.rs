@@ -2,7 +2,7 @@
 
 use std::{
     fmt::Debug,
-    net::Ipv4Addr,
+    net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
     sync::{Arc, Mutex},
     time::{Duration, SystemTime},
@@ -52,6 +52,13 @@ pub(crate) struct Stage {
 impl Stage {
     /// Starts all of it, with one controller.
     pub(crate) async fn open() -> Self {
+        let stage = Self::set().await;
+        stage.start("first", &chart::controller());
+        stage
+    }
+
+    /// Starts all of it but a controller.
+    pub(crate) async fn set() -> Self {
         let aws = organization();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let aws_url = format!("http://{}", listener.local_addr().unwrap());
@@ -65,15 +72,19 @@ impl Stage {
         let folder = TempDir::with_prefix("sharekeeper-e2e-").unwrap();
         let stage = Self { controllers: Mutex::default(), cluster, aws, client, aws_url, folder };
         stage.govern().await;
-        stage.start("first", &chart::controller());
         stage
     }
 
     /// Starts a controller that is this user to the API server.
     pub(crate) fn start(&self, identity: &str, user: &User) -> Arc<Controller> {
+        self.start_through(self.cluster.address(), identity, user)
+    }
+
+    /// The same, which reaches the API server through a proxy at `address`.
+    pub(crate) fn start_through(&self, address: SocketAddr, identity: &str, user: &User) -> Arc<Controller> {
         let controller = Arc::new(Controller::start(&Settings {
             identity,
-            kubeconfig: self.cluster.kubeconfig(user),
+            kubeconfig: self.cluster.kubeconfig_through(address, user),
             aws_url: &self.aws_url,
             folder: self.folder.path(),
             process_group: self.cluster.process_group(),

@@ -69,7 +69,7 @@ async fn world(seed: u64) -> World {
 
 /// What people see, in AWS and in the status, without what tells of the past on purpose: UIDs, times, and an inner share that
 /// had somebody once and has nobody left, which stays.
-async fn picture(world: &World) -> Value {
+fn picture(world: &World) -> Value {
     let tags = |share: &Value| {
         let mut tags: Vec<_> = share["tags"].as_array().unwrap().clone();
         tags.retain(|tag| tag["key"] != "sharekeeper.dev/uid");
@@ -141,7 +141,7 @@ async fn however_a_share_came_to_what_it_is_it_ends_as_if_it_had_been_so_from_th
         fresh.apply(last.clone()).await;
         walked.rest(2000).await;
         fresh.rest(2000).await;
-        let (walked, fresh) = (picture(&walked).await, picture(&fresh).await);
+        let (walked, fresh) = (picture(&walked), picture(&fresh));
         assert_eq!(walked, fresh, "seed {seed}: {path:#?}\nthen {last}");
     }
 }
