@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::{
     budgets, confirm,
     gather::Gathered,
-    intents::{record_intents, remember_create, remember_refusals, unanswered},
+    intents::{record_intents, remember_create, remember_members, unanswered},
     memory::CellMemory,
     observe::Read,
 };
@@ -192,7 +192,7 @@ async fn send(
         memory.setbacks.note(chain, receipts, Instant::now());
         remember(memory, context, gathered, chain, receipts);
         remember_create(memory, chain, receipts, unanswered.contains(&chain.owner), context.now());
-        remember_refusals(memory, desired, chain, receipts);
+        remember_members(memory, desired, chain, receipts);
     }
     // A spent token says that something was made: it is looked for at once.
     let spent = |r: &Receipt| r.failure().is_some_and(|failure| failure.then == Then::RenewToken);
@@ -202,7 +202,7 @@ async fn send(
     memory.attempts.prune();
     let there: BTreeSet<ShareKey> = gathered.shares().map(|(share, _)| key_of(share)).collect();
     memory.creates.retain(|(share, _), _| there.contains(share));
-    memory.refused.keep_only(&there);
+    memory.outside.keep_only(&there);
     memory.flips.prune(gathered.now);
     // What AWS refused for good leaves nothing to be read back.
     let perhaps = |r: &Receipt| r.is_done() || r.failure().is_some_and(|f| f.then != Then::PersonMustAct);

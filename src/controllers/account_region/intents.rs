@@ -263,23 +263,30 @@ pub(super) fn remember_create(
     }
 }
 
-/// Keeps which members AWS has certainly not let in, though they are on record as put in.
-pub(super) fn remember_refusals(
+/// Keeps which members are certainly not in a container, though they are on record as put in.
+pub(super) fn remember_members(
     memory: &mut CellMemory,
     desired: &Desired,
     chain: &Chain,
     receipts: &[Receipt],
 ) {
     let Owner::Share(share, side) = &chain.owner else { return };
+    let key = (share.clone(), *side);
     let ledger = desired.shares.get(share).and_then(|share| share.ledger.get(side));
     let before = ledger.map(|entry| entry.widened.clone()).unwrap_or_default();
     for receipt in receipts {
+        if let (Action::Disassociate(members), true) = (&receipt.step.action, receipt.is_done()) {
+            memory.outside.taken_out(key.clone(), members);
+        }
         let Some(members) = put_in(&receipt.step) else { continue };
         let refused = match &receipt.outcome {
             Outcome::NotSent(_) => true,
             Outcome::Failed(failure) => failure.certain,
             Outcome::Done(_) | Outcome::AlreadyDone => false,
         };
-        memory.refused.note((share.clone(), *side), members, refused, &before);
+        if !matches!(receipt.outcome, Outcome::NotSent(_)) {
+            memory.outside.sent(&key, members);
+        }
+        memory.outside.note(key.clone(), members, refused, &before);
     }
 }

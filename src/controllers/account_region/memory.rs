@@ -8,7 +8,7 @@ use std::{
 use k8s_openapi::jiff::SignedDuration;
 use tokio::time::Instant;
 
-use super::{refused::Refused, setbacks::Setbacks};
+use super::{outside::Outside, setbacks::Setbacks};
 use crate::{
     api::Share,
     mechanism::ram::apply::Attempts,
@@ -63,8 +63,8 @@ pub struct CellMemory {
     pub creates: BTreeMap<(ShareKey, Side), Sent>,
     /// The Shares of this pass with what is on record in them since.
     pub recorded: BTreeMap<ShareKey, Share>,
-    /// What AWS refused to put into a container each time that it was asked: though on record, it is not there.
-    pub refused: Refused,
+    /// What is on record as put into containers and is certainly not there.
+    pub outside: Outside,
     /// When this memory began: its process may follow one that died in the middle of something.
     begun: Option<Timestamp>,
     reserved: BTreeMap<Digest, Timestamp>,
@@ -147,7 +147,7 @@ impl CellMemory {
                 let Some(id) = view.filter(|view| !view.lost).and_then(|view| view.container.as_ref()) else {
                     continue;
                 };
-                let members = self.refused.rest(&(share.key.clone(), side), &widened);
+                let members = self.outside.rest(&(share.key.clone(), side), &widened);
                 let listed = listing.containers.get(id);
                 any |= self.expectations.recall(id, listed, side == Side::Outer, &members, now);
             }

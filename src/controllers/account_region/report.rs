@@ -135,12 +135,17 @@ fn statuses<'a>(
             if listing.is_none() && unknown.is_none() {
                 return None;
             }
+            let off_record = [Side::Inner, Side::Outer].into_iter();
+            let off_record =
+                off_record.filter_map(|side| Some((side, memory.outside.off_record(&desired.key, side)?)));
+            let off_record = off_record.collect();
             let status = share_status(&ShareReport {
                 share,
                 desired,
                 plan: pass.plan,
                 containers: &containers,
                 receipts: &receipts,
+                off_record: &off_record,
                 awaiting,
                 unknown,
                 passive: pass.gathered.gate.is_passive(desired.switches),

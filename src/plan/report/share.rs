@@ -25,7 +25,7 @@ use crate::{
         desired::{DesiredShare, Presence},
         observed::{Container, Unknown},
         receipt::{Outcome, Receipt, Then},
-        step::Action,
+        step::{Action, Members},
         view::{Plan, SideView},
         widened,
     },
@@ -44,6 +44,8 @@ pub struct ShareReport<'a> {
     pub containers: &'a BTreeMap<Side, &'a Container>,
     /// The receipts of its steps.
     pub receipts: &'a [&'a Receipt],
+    /// What AWS has taken out of its containers, and is to be on record as put in no more.
+    pub off_record: &'a BTreeMap<Side, &'a Members>,
     /// A write to its containers has not been read back.
     pub awaiting: bool,
     /// AWS could not be read since a while: nothing is known.
@@ -254,10 +256,8 @@ fn container(
     }
     entry.adopting = known.view.is_some_and(|view| view.adopting);
     entry.state = container_state(known, created.is_some());
-    for receipt in report.receipts.iter().filter(|r| r.owner.side() == Some(side) && r.is_done()) {
-        if let Action::Disassociate(members) = &receipt.step.action {
-            widened::take_out(&mut entry.widened, members);
-        }
+    if let Some(members) = report.off_record.get(&side) {
+        widened::take_out(&mut entry.widened, members);
     }
     if let Some(want) = want.filter(|want| want.presence != Presence::Gone) {
         // What is not seen yet may well carry them.

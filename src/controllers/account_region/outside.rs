@@ -1,4 +1,4 @@
-//! Members that AWS has refused for certain each time that it was asked to put them in.
+//! Members that are on record as put in and are certainly not there: AWS has refused them each time, or has taken them out.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,15 +7,35 @@ use crate::{
     plan::step::Members,
 };
 
-/// What is on record as put in and is certainly not there, by side of a Share. Only what this process has seen refused from
-/// the first time on: what was on record before may have been let in for a former process.
+/// What this process knows to be out, by side of a Share. Refused is only what was refused from the first time on: what was
+/// on record before may have been let in for a former process.
 #[derive(Debug, Default)]
-pub struct Refused(BTreeMap<(ShareKey, Side), Members>);
+pub struct Outside {
+    refused: BTreeMap<(ShareKey, Side), Members>,
+    taken_out: BTreeMap<(ShareKey, Side), Members>,
+}
 
-impl Refused {
+impl Outside {
+    /// Notes that some members were taken out, or were not in.
+    pub fn taken_out(&mut self, side: (ShareKey, Side), members: &Members) {
+        self.taken_out.entry(side).or_default().extend(members);
+    }
+
+    /// What was taken out and was not asked for again: it is to be on record no more.
+    pub fn off_record(&self, share: &ShareKey, side: Side) -> Option<&Members> {
+        self.taken_out.get(&(share.clone(), side))
+    }
+
+    /// Notes that some members were sent to be put in, whatever came of it.
+    pub fn sent(&mut self, side: &(ShareKey, Side), members: &Members) {
+        if let Some(known) = self.taken_out.get_mut(side) {
+            *known = known.without(members);
+        }
+    }
+
     /// Notes the answer for some members. `before`: what was on record before they were sent this time.
     pub fn note(&mut self, side: (ShareKey, Side), members: &Members, refused: bool, before: &Members) {
-        let known = self.0.entry(side).or_default();
+        let known = self.refused.entry(side).or_default();
         if !refused {
             *known = known.without(members);
             return;
@@ -23,14 +43,17 @@ impl Refused {
         known.extend(&members.without(&before.without(known)));
     }
 
-    /// What of some members is not known to have been refused.
+    /// What of some members may be in.
     pub fn rest(&self, side: &(ShareKey, Side), members: &Members) -> Members {
-        self.0.get(side).map_or_else(|| members.clone(), |refused| members.without(refused))
+        let known = [self.refused.get(side), self.taken_out.get(side)].into_iter().flatten();
+        known.fold(members.clone(), |rest, out| rest.without(out))
     }
 
     /// Forgets the Shares that are not there any more.
     pub fn keep_only(&mut self, shares: &BTreeSet<ShareKey>) {
-        self.0.retain(|(share, _), members| shares.contains(share) && !members.is_empty());
+        for known in [&mut self.refused, &mut self.taken_out] {
+            known.retain(|(share, _), members| shares.contains(share) && !members.is_empty());
+        }
     }
 }
 
@@ -55,11 +78,16 @@ mod tests {
             let side = (share, Side::Inner);
             let member =
                 Members { principals: BTreeSet::from([principal("111111111111")]), ..Members::default() };
-            let mut memory = Refused::default();
+            let mut memory = Outside::default();
             for (on_record, refused) in asked {
                 let before = if *on_record { member.clone() } else { Members::default() };
                 memory.note(side.clone(), &member, *refused, &before);
             }
+            assert_eq!(memory.rest(&side, &member).is_empty(), known, "{asked:?}");
+            // Taken out it is out in any case, until it is sent again.
+            memory.taken_out(side.clone(), &member);
+            assert!(memory.rest(&side, &member).is_empty(), "{asked:?}");
+            memory.sent(&side, &member);
             assert_eq!(memory.rest(&side, &member).is_empty(), known, "{asked:?}");
         }
     }
