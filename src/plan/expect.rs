@@ -43,6 +43,8 @@ struct Entry {
     shown: bool,
     /// For how long it is expected, in seconds.
     lasts: i64,
+    /// It was not written by this process as far as it knows, but is on record.
+    recalled: bool,
 }
 
 /// What a write concerned.
@@ -117,29 +119,33 @@ impl Expectations {
         self.expect(container, action, outer, now, SETTLED_SECONDS);
     }
 
-    /// Members that are on record as put in, by this process or one before it, and of which no answer is known. `listed`: the
-    /// container with all that is expected already laid over it. Answers whether anything is expected anew.
-    pub fn recall(
-        &mut self,
-        id: &Arn,
-        listed: Option<&Container>,
-        outer: bool,
-        put: &Members,
-        now: Timestamp,
-    ) -> bool {
-        let mut unknown = vec![];
-        each(put, |expected| {
-            let row = listed.and_then(|container| row_of(container, &expected));
-            let listed = row.is_some_and(|row| row.state.may_grant());
-            if !listed && !self.entries.contains_key(&(id.clone(), expected.clone())) {
-                unknown.push(expected);
-            }
-        });
-        let any = !unknown.is_empty();
-        for expected in unknown {
-            self.put(id.clone(), expected, Value::Present(associating(outer)), now, WINDOW_SECONDS);
+    /// Expects what is on record as put in, by this process or one before it, and of which no answer is known: each container,
+    /// whether it is an outer one, and its members. What was recalled before and is not among them, as it is declared again, is
+    /// expected no more. `read`: the last reading. Answers whether anything is expected otherwise than before.
+    pub fn recall(&mut self, read: &Listing, put: &[(Arn, bool, Members)], now: Timestamp) -> bool {
+        let before = self.recalled();
+        self.entries.retain(|_, entry| !entry.recalled);
+        if put.is_empty() || mutant::is(Mutant::NoExpectations) {
+            return !before.is_empty();
         }
-        any
+        let overlaid = self.overlay(read);
+        for (id, outer, members) in put {
+            each(members, |expected| {
+                let row = overlaid.containers.get(id).and_then(|container| row_of(container, &expected));
+                let listed = row.is_some_and(|row| row.state.may_grant());
+                let value = Value::Present(associating(*outer));
+                let entry = Entry { since: now, value, shown: false, lasts: WINDOW_SECONDS, recalled: true };
+                if !listed {
+                    self.entries.entry((id.clone(), expected)).or_insert(entry);
+                }
+            });
+        }
+        self.recalled() != before
+    }
+
+    fn recalled(&self) -> Vec<(Arn, Expected)> {
+        let recalled = self.entries.iter().filter(|(_, entry)| entry.recalled);
+        recalled.map(|(key, _)| key.clone()).collect()
     }
 
     fn expect(&mut self, container: &Arn, action: &Action, outer: bool, now: Timestamp, lasts: i64) {
@@ -194,7 +200,8 @@ impl Expectations {
         {
             lay(made, &expected, &value);
         }
-        self.entries.insert((container, expected), Entry { since, value, shown: false, lasts });
+        self.entries
+            .insert((container, expected), Entry { since, value, shown: false, lasts, recalled: false });
     }
 
     /// A member's row as former writes have it.

@@ -138,9 +138,9 @@ impl CellMemory {
     }
 
     /// Takes up what is on record as put in lately, perhaps by a process that died since, and is neither declared any more nor
-    /// listed: it counts as there until it is taken out. Answers whether there is any.
-    pub fn recall(&mut self, desired: &Desired, listing: &Listing, plan: &Plan, now: Timestamp) -> bool {
-        let mut any = false;
+    /// listed: it counts as there until it is taken out or declared again. Answers whether what is known has changed by that.
+    pub fn recall(&mut self, desired: &Desired, plan: &Plan, now: Timestamp) -> bool {
+        let mut put = vec![];
         for share in desired.shares.values() {
             for (side, widened) in left_behind(share) {
                 let view = plan.shares.get(&share.key).and_then(|sides| sides.get(&side));
@@ -148,11 +148,10 @@ impl CellMemory {
                     continue;
                 };
                 let members = self.outside.rest(&(share.key.clone(), side), &widened);
-                let listed = listing.containers.get(id);
-                any |= self.expectations.recall(id, listed, side == Side::Outer, &members, now);
+                put.push((id.clone(), side == Side::Outer, members));
             }
         }
-        any
+        self.listing.as_ref().is_some_and(|read| self.expectations.recall(read, &put, now))
     }
 
     /// The last reading with our own writes laid over it.

@@ -100,7 +100,7 @@ async fn pass(
     let (plan, receipts) = match (&mut observed.reading, &observed.clients) {
         (Reading::Complete { value, .. }, Some(clients)) => {
             let mut plan = gathered.plan(&desired, value, &*memory, &memory.reserved());
-            if memory.recall(&desired, value, &plan, gathered.now) {
+            if memory.recall(&desired, &plan, gathered.now) {
                 *value = memory.overlaid().unwrap_or_default();
                 plan = gathered.plan(&desired, value, &*memory, &memory.reserved());
             }

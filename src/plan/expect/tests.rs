@@ -244,8 +244,8 @@ fn a_new_share_stays_whole_under_older_answers_and_as_it_was_changed_since() {
 }
 
 #[test]
-fn what_is_on_record_as_put_in_counts_as_there_until_an_answer_is_known() {
-    let put = members(&[DATA], &[]);
+fn what_is_on_record_as_put_in_counts_as_there_until_an_answer_is_known_or_it_is_declared_again() {
+    let put = [(hub().id, false, members(&[DATA], &[]))];
     for (case, listed, recalled) in [
         ("not listed", hub(), true),
         ("there", hub().to(DATA, "ASSOCIATED"), false),
@@ -253,15 +253,18 @@ fn what_is_on_record_as_put_in_counts_as_there_until_an_answer_is_known() {
         ("a ghost", hub().to(DATA, "DISASSOCIATED").dated(DATA, at(9)), true),
     ] {
         let mut expectations = Expectations::default();
-        assert_eq!(expectations.recall(&hub().id, Some(&listed), false, &put, at(10)), recalled, "{case}");
-        assert!(!expectations.recall(&hub().id, Some(&listed), false, &put, at(10)), "{case}: once");
+        let read = listing([listed]);
+        assert_eq!(expectations.recall(&read, &put, at(10)), recalled, "{case}");
+        assert!(!expectations.recall(&read, &put, at(11)), "{case}: the same again");
         if recalled {
-            let overlaid = expectations.overlay(&listing([listed]));
-            assert_eq!(live(&overlaid.containers[&hub().id])[1..], [DATA], "{case}");
+            assert_eq!(live(&expectations.overlay(&read).containers[&hub().id])[1..], [DATA], "{case}");
         }
+        // Declared again it is to be put in, since nobody knows that it is.
+        assert_eq!(expectations.recall(&read, &[], at(12)), recalled, "{case}");
+        assert_eq!(expectations.overlay(&read), read, "{case}");
     }
     // What this process has taken out since is not put back.
     let mut expectations = Expectations::default();
-    expectations.wrote(&hub().id, &Action::Disassociate(put.clone()), false, at(20));
-    assert!(!expectations.recall(&hub().id, Some(&hub()), false, &put, at(20)));
+    expectations.wrote(&hub().id, &Action::Disassociate(members(&[DATA], &[])), false, at(20));
+    assert!(!expectations.recall(&listing([hub()]), &put, at(20)));
 }
