@@ -23,16 +23,20 @@ const TOGETHER_SECONDS: i64 = 3600;
 /// For how long after its entry began a member may be there without being listed, in seconds.
 const ON_RECORD_SECONDS: i64 = WINDOW_SECONDS + TOGETHER_SECONDS;
 
+/// In seconds.
+fn age(entry: &Widening, now: Timestamp) -> i64 {
+    now.as_second().saturating_sub(entry.at.0.as_second())
+}
+
 /// Notes that members are about to be put in. What is on record stays as it is for a while, so that a retry changes nothing;
 /// what is too old to mean anything goes.
 pub fn note(container: &mut ShareContainer, members: &Members, now: Timestamp) {
-    let age = |entry: &Widening| now.as_second().saturating_sub(entry.at.0.as_second());
     if members.without(&recent(container, now)).is_empty() && is_unanswered(container) {
         return;
     }
     let record = &mut container.widened;
-    record.retain(|entry| age(entry) < ON_RECORD_SECONDS);
-    let last = record.pop_if(|entry| age(entry) < TOGETHER_SECONDS);
+    record.retain(|entry| age(entry, now) < ON_RECORD_SECONDS);
+    let last = record.pop_if(|entry| age(entry, now) < TOGETHER_SECONDS);
     take_out(record, members);
     let mut last = last.unwrap_or_else(|| Widening { at: Time(now), principals: vec![], resources: vec![] });
     let principals = members.principals.iter().map(ToString::to_string);
@@ -64,10 +68,11 @@ fn is_unanswered(container: &ShareContainer) -> bool {
 /// What of a container's record still means something. A principal that this version cannot read is left out: nothing could
 /// be done about it.
 pub fn recent(container: &ShareContainer, now: Timestamp) -> Members {
-    let age = |entry: &Widening| now.as_second().saturating_sub(entry.at.0.as_second());
     let mut members = Members::default();
-    for entry in
-        container.widened.iter().filter(|entry| is_unanswered(container) || age(entry) < ON_RECORD_SECONDS)
+    for entry in container
+        .widened
+        .iter()
+        .filter(|entry| is_unanswered(container) || age(entry, now) < ON_RECORD_SECONDS)
     {
         members.principals.extend(entry.principals.iter().filter_map(|p| p.parse().ok()));
         members.resources.extend(entry.resources.iter().cloned());

@@ -7,7 +7,9 @@ use std::{
 
 use futures::{FutureExt, future::BoxFuture};
 use simulator::aws::{Checkpoint, Net, Passage, Point, Stage as Moment, journal::Kind};
-use tokio::{sync::watch, time::Instant};
+use tokio::time::Instant;
+
+use super::hold::Hold;
 
 /// A resource and who may use it.
 pub(crate) type Pair = (String, String);
@@ -60,12 +62,7 @@ impl Lookout {
 
     /// Holds the next write, of this operation if one is named, before or after its effect.
     pub(crate) fn hold_next(&self, operation: Option<&'static str>, moment: Moment) -> Arc<Hold> {
-        let hold = Arc::new(Hold {
-            operation,
-            moment,
-            held: watch::Sender::new(false),
-            released: watch::Sender::new(false),
-        });
+        let hold = Arc::new(Hold::next(operation, moment));
         *self.hold.lock().unwrap() = Some(Arc::clone(&hold));
         hold
     }
@@ -89,40 +86,7 @@ impl Checkpoint for Lookout {
             Moment::Before => self.starts.lock().unwrap().push(Instant::now()),
             Moment::After => self.look(point),
         }
-        let Some(hold) = self.hold.lock().unwrap().take_if(|hold| hold.is_for(point)) else {
-            return futures::future::ready(Passage::Continue).boxed();
-        };
-        hold.held.send_replace(true);
-        let mut released = hold.released.subscribe();
-        async move {
-            // A sender that is gone holds nothing.
-            let _ = released.wait_for(|released| *released).await;
-            Passage::Continue
-        }
-        .boxed()
-    }
-}
-
-/// A write that is held on its way.
-pub(crate) struct Hold {
-    operation: Option<&'static str>,
-    moment: Moment,
-    held: watch::Sender<bool>,
-    released: watch::Sender<bool>,
-}
-
-impl Hold {
-    fn is_for(&self, point: &Point) -> bool {
-        point.stage == self.moment && self.operation.is_none_or(|operation| point.call.operation == operation)
-    }
-
-    /// Whether a write has come and is held.
-    pub(crate) fn has_one(&self) -> bool {
-        *self.held.borrow()
-    }
-
-    /// Lets it go on.
-    pub(crate) fn release(&self) {
-        self.released.send_replace(true);
+        let hold = self.hold.lock().unwrap().clone();
+        hold.map_or_else(|| futures::future::ready(Passage::Continue).boxed(), |hold| hold.pass(point))
     }
 }

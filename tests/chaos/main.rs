@@ -18,6 +18,8 @@
 mod cluster;
 mod editors;
 mod gaps;
+#[path = "../e2e/hold.rs"]
+mod hold;
 mod lookout;
 #[path = "../e2e/process.rs"]
 #[expect(dead_code, reason = "the scenarios read logs")]

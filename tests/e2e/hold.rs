@@ -4,9 +4,9 @@ use futures::{FutureExt, future::BoxFuture};
 use simulator::aws::{Checkpoint, Passage, Point, Stage as Moment};
 use tokio::sync::watch;
 
-/// Holds the next call of one operation; all others pass.
+/// Holds the next call, of one operation if it is named; all others pass.
 pub(crate) struct Hold {
-    operation: &'static str,
+    operation: Option<&'static str>,
     moment: Moment,
     held: watch::Sender<bool>,
     released: watch::Sender<bool>,
@@ -14,8 +14,13 @@ pub(crate) struct Hold {
 
 impl Hold {
     /// Before or after the call's effect.
-    pub(crate) fn next(operation: &'static str, moment: Moment) -> Self {
-        Self { operation, moment, held: watch::Sender::new(false), released: watch::Sender::new(false) }
+    pub(crate) fn next(operation: impl Into<Option<&'static str>>, moment: Moment) -> Self {
+        Self {
+            operation: operation.into(),
+            moment,
+            held: watch::Sender::new(false),
+            released: watch::Sender::new(false),
+        }
     }
 
     /// Whether a call has come and is held.
@@ -31,7 +36,8 @@ impl Hold {
 
 impl Checkpoint for Hold {
     fn pass(&self, point: &Point) -> BoxFuture<'static, Passage> {
-        let ours = point.call.operation == self.operation && point.stage == self.moment;
+        let ours =
+            point.stage == self.moment && self.operation.is_none_or(|name| point.call.operation == name);
         let first = ours && self.held.send_if_modified(|held| !std::mem::replace(held, true));
         let mut released = self.released.subscribe();
         async move {

@@ -202,7 +202,7 @@ async fn send(
     memory.attempts.prune();
     let there: BTreeSet<ShareKey> = gathered.shares().map(|(share, _)| key_of(share)).collect();
     memory.creates.retain(|(share, _), _| there.contains(share));
-    memory.outside.keep_only(&there);
+    memory.absent.keep_only(&there);
     memory.flips.prune(gathered.now);
     // What AWS refused for good leaves nothing to be read back.
     let perhaps = |r: &Receipt| r.is_done() || r.failure().is_some_and(|f| f.then != Then::PersonMustAct);

@@ -276,7 +276,7 @@ pub(super) fn remember_members(
     let before = ledger.map(|entry| entry.widened.clone()).unwrap_or_default();
     for receipt in receipts {
         if let (Action::Disassociate(members), true) = (&receipt.step.action, receipt.is_done()) {
-            memory.outside.taken_out(key.clone(), members);
+            memory.absent.taken_out(key.clone(), members);
         }
         let Some(members) = put_in(&receipt.step) else { continue };
         let refused = match &receipt.outcome {
@@ -285,8 +285,8 @@ pub(super) fn remember_members(
             Outcome::Done(_) | Outcome::AlreadyDone => false,
         };
         if !matches!(receipt.outcome, Outcome::NotSent(_)) {
-            memory.outside.sent(&key, members);
+            memory.absent.sent(&key, members);
         }
-        memory.outside.note(key.clone(), members, refused, &before);
+        memory.absent.note(key.clone(), members, refused, &before);
     }
 }

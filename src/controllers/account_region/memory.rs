@@ -8,7 +8,7 @@ use std::{
 use k8s_openapi::jiff::SignedDuration;
 use tokio::time::Instant;
 
-use super::{outside::Outside, setbacks::Setbacks};
+use super::{absent::Absent, setbacks::Setbacks};
 use crate::{
     api::Share,
     mechanism::ram::apply::Attempts,
@@ -64,7 +64,7 @@ pub struct CellMemory {
     /// The Shares of this pass with what is on record in them since.
     pub recorded: BTreeMap<ShareKey, Share>,
     /// What is on record as put into containers and is certainly not there.
-    pub outside: Outside,
+    pub absent: Absent,
     /// When this memory began: its process may follow one that died in the middle of something.
     begun: Option<Timestamp>,
     reserved: BTreeMap<Digest, Timestamp>,
@@ -147,7 +147,7 @@ impl CellMemory {
                 let Some(id) = view.filter(|view| !view.lost).and_then(|view| view.container.as_ref()) else {
                     continue;
                 };
-                let members = self.outside.rest(&(share.key.clone(), side), &widened);
+                let members = self.absent.rest(&(share.key.clone(), side), &widened);
                 put.push((id.clone(), side == Side::Outer, members));
             }
         }

@@ -1,5 +1,6 @@
 //! The main controller: for each cell one straight line, gather, resolve, observe, plan, execute, report.
 
+mod absent;
 mod budgets;
 mod confirm;
 pub mod execute;
@@ -7,7 +8,6 @@ pub mod gather;
 mod intents;
 pub mod memory;
 pub mod observe;
-mod outside;
 mod record_status;
 pub(crate) mod records;
 pub mod report;

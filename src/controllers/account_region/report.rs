@@ -137,7 +137,7 @@ fn statuses<'a>(
             }
             let off_record = [Side::Inner, Side::Outer].into_iter();
             let off_record =
-                off_record.filter_map(|side| Some((side, memory.outside.off_record(&desired.key, side)?)));
+                off_record.filter_map(|side| Some((side, memory.absent.off_record(&desired.key, side)?)));
             let off_record = off_record.collect();
             let status = share_status(&ShareReport {
                 share,

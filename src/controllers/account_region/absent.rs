@@ -10,12 +10,12 @@ use crate::{
 /// What this process knows to be out, by side of a Share. Refused is only what was refused from the first time on: what was
 /// on record before may have been let in for a former process.
 #[derive(Debug, Default)]
-pub struct Outside {
+pub struct Absent {
     refused: BTreeMap<(ShareKey, Side), Members>,
     taken_out: BTreeMap<(ShareKey, Side), Members>,
 }
 
-impl Outside {
+impl Absent {
     /// Notes that some members were taken out, or were not in.
     pub fn taken_out(&mut self, side: (ShareKey, Side), members: &Members) {
         self.taken_out.entry(side).or_default().extend(members);
@@ -78,7 +78,7 @@ mod tests {
             let side = (share, Side::Inner);
             let member =
                 Members { principals: BTreeSet::from([principal("111111111111")]), ..Members::default() };
-            let mut memory = Outside::default();
+            let mut memory = Absent::default();
             for (on_record, refused) in asked {
                 let before = if *on_record { member.clone() } else { Members::default() };
                 memory.note(side.clone(), &member, *refused, &before);
