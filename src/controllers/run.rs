@@ -5,7 +5,7 @@ use std::{fmt::Debug, sync::Arc, time::Duration};
 use futures::{FutureExt, Stream, StreamExt, future::join_all};
 use k8s_openapi::serde::de::DeserializeOwned;
 use kube::{
-    Client, Resource,
+    Client, Resource, ResourceExt,
     runtime::{
         Controller,
         controller::{Action, Config},
@@ -16,7 +16,9 @@ use kube::{
 use super::{
     account_region, account_set, chain_of,
     context::{Context, Stores},
-    installation, organization, share, sharing_policy,
+    installation, organization,
+    retries::Retries,
+    share, sharing_policy,
     telemetry::Telemetry,
     triggers::{Triggers, Woken, by_name, gathered, triggers},
     wakes::{
@@ -190,8 +192,10 @@ where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     F: Future<Output = Result<Action, WriteError>> + Send + 'static,
 {
+    let retries = Arc::new(Retries::default());
+    let after_a_success = Arc::clone(&retries);
     let gated = move |object: Arc<Guarded<K>>, context: Arc<Context>| {
-        let reconcile = reconcile.clone();
+        let (reconcile, retries) = (reconcile.clone(), Arc::clone(&after_a_success));
         async move {
             if !mutant::is(Mutant::ActBeforeSync) && !context.stores.synced().await {
                 return Ok(Action::requeue(Duration::from_secs(1)));
@@ -199,8 +203,16 @@ where
             if K::kind(&()) != Organization::kind(&()) {
                 context.organizations_tried().await;
             }
-            reconcile(object, context).await
+            let key = key_of(&*object);
+            let done = reconcile(object, context).await;
+            if done.is_ok() {
+                retries.succeeded(&key);
+            }
+            done
         }
+    };
+    let again = move |object: Arc<Guarded<K>>, error: &WriteError, _: Arc<Context>| {
+        Action::requeue(retries.failed(key_of(&*object), first_wait(error)))
     };
     let controller =
         Controller::for_stream(essential(items), store).reconcile_on(woken).with_config(Config::default());
@@ -225,16 +237,18 @@ where
         .boxed()
 }
 
-/// A write that failed is tried again soon; one that the fence kept back when we lead again.
-fn again<K: Resource<DynamicType = ()>>(
-    _object: Arc<Guarded<K>>,
-    error: &WriteError,
-    _context: Arc<Context>,
-) -> Action {
+/// Namespace and name: an object that is made anew takes the place of the one before.
+fn key_of(object: &impl ResourceExt) -> (Option<String>, String) {
+    (object.namespace(), object.name_any())
+}
+
+/// How long a reconcile waits after its first failure in a row. A write that conflicts was made on an older view than the
+/// API server's, which catches up soon or, after a broken watch, late.
+fn first_wait(error: &WriteError) -> Duration {
     match error {
-        WriteError::Refused { .. } => Action::requeue(Duration::from_secs(2)),
-        WriteError::Apiserver { .. } if error.is_gone() => Action::requeue(Duration::from_secs(2)),
-        WriteError::Apiserver { .. } | WriteError::TimedOut { .. } => Action::requeue(Duration::from_secs(5)),
+        WriteError::Refused { .. } => Duration::from_secs(2),
+        WriteError::Apiserver { .. } if error.is_gone() => Duration::from_secs(2),
+        WriteError::Apiserver { .. } | WriteError::TimedOut { .. } => Duration::from_secs(5),
     }
 }
 

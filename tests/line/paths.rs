@@ -36,22 +36,27 @@ impl Person {
             resources.push(TGW);
         }
         let resources: Vec<Value> = resources.into_iter().map(|arn| json!({"arn": arn})).collect();
-        let targets = self.some(&[
-            json!({"account": DATA}),
+        let mut targets = self.some(&[
             json!({"account": "web-prod"}),
             json!({"account": WEB}),
             json!({"account": "nobody-knows"}),
             json!({"organizationalUnit": "Root/Workloads/Test"}),
             outside("2027-01-20T00:00:00Z"),
         ]);
+        // A container that stays is what former edits can leave something in.
+        if self.below(4) > 0 {
+            targets.push(json!({"account": DATA}));
+        }
         let external = targets.iter().any(|target| !target["externalAccount"].is_null());
         let open = external || self.below(2) == 0;
         let mut spec = json!({"resources": resources, "targets": targets, "allowExternal": open});
         if self.below(3) == 0 {
             spec["name"] = json!(format!("name-{}", self.below(2)));
         }
-        if self.below(3) == 0 {
-            spec["tags"] = json!({"team": format!("t{}", self.below(2)), "cost": "1"});
+        for (key, values) in [("team", 2), ("cost", 1)] {
+            if self.below(2) == 0 {
+                spec["tags"][key] = json!(format!("v{}", self.below(values)));
+            }
         }
         spec
     }
@@ -117,8 +122,8 @@ async fn however_a_share_came_to_what_it_is_it_ends_as_if_it_had_been_so_from_th
         walked.start();
         let mut path = vec![];
         for _ in 0..EDITS {
-            let wait = [0, 1, 4, 30][usize::try_from(person.below(4)).unwrap()];
-            if person.below(5) == 0 && walked.share("hub").await.is_some() {
+            let wait = [0, 1, 4, 30, 90][usize::try_from(person.below(5)).unwrap()];
+            if person.below(10) == 0 && walked.share("hub").await.is_some() {
                 walked.delete_share("hub").await;
                 path.push("delete".to_owned());
             } else {

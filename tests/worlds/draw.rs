@@ -3,7 +3,7 @@
 use simulator::aws::{Rng, weather::Pages};
 
 use crate::{
-    draw_trouble,
+    draw_attack, draw_trouble,
     plan::{
         Account, Act, Choice, Edit, Fallacy, Hand, Manifest, Mode, Plan, Policy, Removal, Resource, Stray,
         Switch, Target, Unit,
@@ -90,10 +90,11 @@ pub fn plan(seed: u64) -> Plan {
     if about > 1 {
         draw_trouble::trouble(&mut draw, &mut plan, size, busy);
     }
+    let attack = if draw.chance(0.5) { draw_attack::attack(&mut draw, &mut plan, busy) } else { 0 };
     plan.edits.sort_by_key(|edit| edit.at);
     // What is not listed counts as gone after ten minutes.
     let unlisted = if plan.aws.pages == Pages::default() { 0 } else { 700 };
-    plan.calm_at = busy + 60 + unlisted;
+    plan.calm_at = busy + 60 + attack.max(unlisted);
     plan
 }
 

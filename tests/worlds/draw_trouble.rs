@@ -56,7 +56,7 @@ fn crashes(draw: &mut Draw, plan: &mut Plan, size: u32) {
 }
 
 /// Much is to be written, slowly, and writing is halted meanwhile.
-fn halt_in_the_middle(draw: &mut Draw, plan: &mut Plan, busy: u32) {
+pub fn halt_in_the_middle(draw: &mut Draw, plan: &mut Plan, busy: u32) {
     plan.aws.wire = draw.one(&[4.0, 9.0]);
     let at = draw.below(busy - 60);
     let halts = at + draw.between(1, 30);
@@ -192,7 +192,8 @@ fn faults(draw: &mut Draw, plan: &mut Plan, size: u32) {
     }
 }
 
-fn calls(service: &str, operation: Option<&str>, kind: Option<Kind>) -> Calls {
+/// Calls of a service, of one operation or one kind.
+pub fn calls(service: &str, operation: Option<&str>, kind: Option<Kind>) -> Calls {
     Calls {
         service: Some(service.to_owned()),
         operation: operation.map(str::to_owned),
@@ -225,7 +226,8 @@ fn lags(draw: &mut Draw, plan: &mut Plan) {
     }
 }
 
-fn pages(draw: &mut Draw, plan: &mut Plan) {
+/// Listings come in small or empty pages.
+pub fn pages(draw: &mut Draw, plan: &mut Plan) {
     let pages = &mut plan.aws.pages;
     pages.cap = draw.chance(0.7).then(|| draw.between(1, 4) as usize);
     pages.empty = draw.one(&[0.0, 0.3]);

@@ -18,7 +18,7 @@ use crate::{
     model::{Declared, Tree},
     oracle::{Grace, Oracle, Rules},
     people::{People, TREE_AGE},
-    plan::{Account, Act, AwsTrouble, Crash, Edit, Plan, Policy, Side, Target, Unit},
+    plan::{Account, Act, AwsTrouble, Crash, Edit, KubeTrouble, Plan, Policy, Side, Target, Unit},
     pod::Pod,
     stage::Stage,
     weather,
@@ -93,6 +93,8 @@ enum Move {
     End(u32),
     /// The partner accepts what it is invited to.
     Accept,
+    /// Nothing but a look at what is said.
+    Look,
 }
 
 struct Life<'a> {
@@ -165,7 +167,10 @@ fn rules(plan: &Plan) -> Rules {
             matches!(act, Act::Move(..) | Act::RenameUnit(..) | Act::RenameAccount(..) | Act::TakeName(..));
         tree || matches!(act, Act::Policy(_) | Act::RenameOwner(_) | Act::Hand(_))
     };
-    let calm = plan.crashes.is_empty() && plan.kube.is_empty() && plan.rival.is_none();
+    let restarts = edits().any(|act| matches!(act, Act::Restart(_)));
+    let calm = plan.crashes.is_empty() && plan.kube.is_empty() && plan.rival.is_none() && !restarts;
+    let lists_fail = plan.kube.iter().any(|trouble| matches!(trouble, KubeTrouble::List { .. }));
+    let older = plan.crashes.iter().any(|crash| crash.older > 0);
     Rules {
         grace: grace(plan, late_writes + blind),
         late: late_writes + blind,
@@ -173,6 +178,7 @@ fn rules(plan: &Plan) -> Rules {
         removal: plan.removal,
         ends_at_once: calm && plan.aws == AwsTrouble::default() && !edits().any(switches),
         declarers_alone: !edits().any(of_others),
+        half_blind: lists_fail && !older && !edits().any(of_others),
         fail: plan.aws.failures.iter().map(|failure| failure.entity.clone()).collect(),
     }
 }
@@ -294,6 +300,15 @@ impl Life<'_> {
                     return self.put(self.stage.elapsed() + 5.0, Move::Edit(index));
                 }
                 let act = &self.plan.edits[index].act;
+                if let Act::Restart(down) = act {
+                    self.pods.iter_mut().for_each(Pod::kill);
+                    self.note("controllers restarted");
+                    let starts = self.stage.elapsed() + f64::from(*down);
+                    self.put(starts, Move::Start(0, 0));
+                    // What is said before all is read is soon overwritten.
+                    (1..30).for_each(|n| self.put(starts + f64::from(n), Move::Look));
+                    return;
+                }
                 if let Some(done) = self.people.act(act).await {
                     self.note(done);
                 }
@@ -321,6 +336,7 @@ impl Life<'_> {
                 self.pods.iter_mut().for_each(|pod| pod.start(&self.stage));
             }
             Move::SeeNow => weather::see_now(&self.stage),
+            Move::Look => {}
         }
     }
 

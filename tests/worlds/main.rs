@@ -17,6 +17,7 @@
 )]
 
 mod draw;
+mod draw_attack;
 mod draw_trouble;
 mod end;
 mod found;
@@ -78,6 +79,9 @@ struct Args {
     /// Runs with each seeded bug until a world shows it.
     #[arg(long, conflicts_with_all = ["seed", "mutant"])]
     mutants: bool,
+    /// How long one seeded bug is searched for, in seconds of a processor.
+    #[arg(long, default_value_t = 60.0)]
+    within: f64,
 }
 
 fn main() -> ExitCode {
@@ -90,12 +94,13 @@ fn main() -> ExitCode {
     };
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let at_once = args.at_once.unwrap_or(cores);
+    let hunt = mutants::Hunt { from: args.from, at_once, most: args.within };
     let mut beginning = process::Beginning::new();
     beginning.mutant = mutants.first().copied();
     let fine = match (args.seed, &mutants[..]) {
         (Some(seed), _) => alone(&mut beginning, seed, &args),
-        (None, []) if args.mutants => mutants::hunt(&mut beginning, Mutant::ALL, args.from, at_once),
-        (None, [_, ..]) => mutants::hunt(&mut beginning, &mutants, args.from, at_once),
+        (None, []) if args.mutants => mutants::hunt(&mut beginning, Mutant::ALL, hunt),
+        (None, [_, ..]) => mutants::hunt(&mut beginning, &mutants, hunt),
         (None, []) => {
             let replays = sweep::replays(&mut beginning, 20);
             let mended = found::stays_mended(&mut beginning);

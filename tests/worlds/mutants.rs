@@ -7,16 +7,24 @@ use crate::{
     process::{Beginning, Running, cpu_of_children},
 };
 
-/// The most that the search for one bug may take, in seconds of a processor.
-const MOST: f64 = 60.0;
+/// How a search for seeded bugs is made.
+#[derive(Clone, Copy)]
+pub struct Hunt {
+    /// The first world's seed.
+    pub from: u64,
+    /// Worlds that run at once.
+    pub at_once: usize,
+    /// The most that the search for one bug may take, in seconds of a processor.
+    pub most: f64,
+}
 
 /// Runs worlds with each of these bugs; false: one survives.
-pub fn hunt(beginning: &mut Beginning, mutants: &[Mutant], from: u64, at_once: usize) -> bool {
+pub fn hunt(beginning: &mut Beginning, mutants: &[Mutant], hunt: Hunt) -> bool {
     println!("{:<22} {:>9} {:>8} {:>7}  what showed it", "seeded bug", "CPU s", "worlds", "seed");
     let mut survivors = vec![];
     for mutant in mutants {
         beginning.mutant = Some(*mutant);
-        let found = search(beginning, from, at_once);
+        let found = search(beginning, hunt);
         match &found.catch {
             Some((seed, violation)) => {
                 println!(
@@ -57,14 +65,14 @@ struct Found {
     catch: Option<(u64, String)>,
 }
 
-fn search(beginning: &mut Beginning, from: u64, at_once: usize) -> Found {
+fn search(beginning: &mut Beginning, hunt: Hunt) -> Found {
     let before = cpu_of_children();
     let mut running: std::collections::VecDeque<Running> = std::collections::VecDeque::new();
     let mut found = Found { cpu: 0.0, worlds: 0, catch: None };
-    let mut seeds = from..;
+    let mut seeds = hunt.from..;
     while found.catch.is_none() {
-        while running.len() < at_once
-            && cpu_of_children() - before < MOST
+        while running.len() < hunt.at_once
+            && cpu_of_children() - before < hunt.most
             && let Some(seed) = seeds.next()
         {
             running.push_back(beginning.start(seed, &draw::plan(seed), false));

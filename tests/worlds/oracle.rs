@@ -44,6 +44,8 @@ pub struct Rules {
     pub ends_at_once: bool,
     /// What a Share grants depends on nothing but itself.
     pub declarers_alone: bool,
+    /// The controller cannot list everything at once, and what it cannot list is as it was from the start.
+    pub half_blind: bool,
     /// What AWS cannot always associate: it comes and goes.
     pub fail: BTreeSet<String>,
 }
@@ -254,6 +256,7 @@ impl Oracle {
 
     /// Holds what is in force against what is declared.
     pub fn look(&self, at: &str) {
+        self.look_at_refusals(at);
         let (now, truth) = (self.net.now(), self.in_force());
         let shares = self.net.world().live_shares(now);
         let grace = self.rules.grace;
@@ -339,6 +342,29 @@ impl Oracle {
         drop(book);
         for share in ready {
             self.violate(&format!("{share} says that it is Ready, and lacks what it declares; seen at {at}"));
+        }
+    }
+
+    /// No status says that policy refuses what it has allowed all the time: who has not read everything says nothing.
+    fn look_at_refusals(&self, at: &str) {
+        if !self.rules.half_blind {
+            return;
+        }
+        let declared = self.declared();
+        let allowed = declared.shares.values().filter(|share| declared.is_granted_whole(share));
+        for share in allowed {
+            let Some(object) = self.stage.share(&share.share) else { continue };
+            let status = &object["status"];
+            let current = status["observedGeneration"] == object["metadata"]["generation"];
+            let entries = ["principals", "resources"].into_iter().filter_map(|list| status[list].as_array());
+            let refused =
+                entries.flatten().find(|e| e["reason"] == "NoPolicy" || e["reason"] == "NotPermitted");
+            if let Some(entry) = refused.filter(|_| current) {
+                self.violate(&format!(
+                    "{} says {entry} of what policy allows all the time; seen at {at}",
+                    share.share
+                ));
+            }
         }
     }
 

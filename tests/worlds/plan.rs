@@ -194,6 +194,8 @@ pub enum Act {
     SuspendOwner(bool),
     /// In AWS, by hand, past the controller.
     Hand(Hand),
+    /// All controllers are ended and, so many seconds later, started again, as an update does.
+    Restart(u32),
 }
 
 /// What the schema refuses.

@@ -51,6 +51,7 @@ const SOMETIMES: &[&str] = &[
     "AWS: account got another's name",
     "AWS: invitation accepted",
     "an end has passed",
+    "controllers restarted",
     "crash after a write to AWS",
     "crash after a write to the cluster",
     "crash before a write to AWS",
