@@ -131,4 +131,9 @@ pub struct RemovalWindow {
     /// Shares in AWS that existed when the window began; the percentage counts from these.
     #[serde(default)]
     pub existing: i32,
+    /// Fingerprints of the latest removals counted, at most 100, the newest last: one of them that is tried again, by
+    /// whichever replica, is not counted again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100))]
+    pub latest: Vec<String>,
 }

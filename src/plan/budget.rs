@@ -39,7 +39,7 @@ pub struct Limit {
 }
 
 /// What was removed in a window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Used {
     /// When the window began.
     pub since: Timestamp,
@@ -47,7 +47,13 @@ pub struct Used {
     pub removed: u32,
     /// Live containers when it began.
     pub existing: u32,
+    /// The latest removals that were counted, the newest last.
+    pub latest: Vec<String>,
 }
+
+/// Removals that a window knows by their fingerprints. What was counted before them is counted again if it is tried again,
+/// by a process that does not remember it.
+const LATEST: usize = 100;
 
 impl Limit {
     /// Reads a budget; a window that cannot be read is an hour.
@@ -61,27 +67,35 @@ impl Limit {
         }
     }
 
-    /// The window with `more` removals in it, or why they do not fit. `existing` is what a window that begins now begins with.
+    /// The window with these removals in it, or why they do not fit. `existing` is what a window that begins now begins
+    /// with. What the window has counted already is not counted again: a process may have died before it made it.
     pub fn reserve(
         &self,
-        used: Option<Used>,
+        used: Option<&Used>,
         existing: u32,
-        more: u32,
+        removals: &[Digest],
         now: Timestamp,
     ) -> Result<Used, String> {
         let current = used.filter(|used| self.lasts(used.since, now) && !mutant::is(Mutant::BudgetPerPass));
-        let spent = current.filter(|used| used.removed > 0);
-        let spent = spent.map(|used| format!(", {} of them used since {}", used.removed, used.since));
-        let used = current.unwrap_or(Used { since: now, removed: 0, existing });
+        let mut used = current.cloned().unwrap_or(Used { since: now, removed: 0, existing, latest: vec![] });
+        let counted = |removal: &&Digest| used.latest.iter().any(|known| known == removal.as_str());
+        let new: Vec<&Digest> = removals.iter().filter(|removal| !counted(removal)).collect();
+        let more = u32::try_from(new.len()).unwrap_or(u32::MAX);
         let (most, of) = self.most(used.existing);
-        if used.removed.saturating_add(more) <= most {
-            return Ok(Used { removed: used.removed + more, ..used });
+        // What is in the window already was within the budget when it was counted.
+        if more > 0 && used.removed.saturating_add(more) > most {
+            let spent = if used.removed > 0 {
+                format!(", {} of them used since {}", used.removed, used.since)
+            } else {
+                String::new()
+            };
+            let window = words(self.window);
+            return Err(format!("{more} removals, of which {most} may be made in {window}{of}{spent}"));
         }
-        Err(format!(
-            "{more} removals, of which {most} may be made in {}{of}{}",
-            words(self.window),
-            spent.unwrap_or_default()
-        ))
+        used.removed += more;
+        used.latest.extend(new.iter().map(ToString::to_string));
+        used.latest.drain(..used.latest.len().saturating_sub(LATEST));
+        Ok(used)
     }
 
     fn lasts(&self, since: Timestamp, now: Timestamp) -> bool {
@@ -216,9 +230,9 @@ fn refusal(new: &[Removal], scopes: &[Scope], now: Timestamp) -> Option<String> 
     if new.is_empty() {
         return None;
     }
-    let more = u32::try_from(new.len()).unwrap_or(u32::MAX);
+    let removals: Vec<Digest> = new.iter().map(|removal| removal.id.clone()).collect();
     scopes.iter().find_map(|scope| {
-        let reserved = scope.limit.reserve(scope.used, scope.existing, more, now);
+        let reserved = scope.limit.reserve(scope.used.as_ref(), scope.existing, &removals, now);
         reserved.err().map(|why| format!("{}: {why}", scope.name))
     })
 }

@@ -89,7 +89,8 @@ pub trait Recollection {
     fn is_contended(&self, share: &ShareKey, side: Side, change: &ChangeKind, now: Timestamp) -> bool;
 }
 
-/// Finds the container of one side of a Share: first the one in the ledger, then one that carries the mark.
+/// Finds the container of one side of a Share: first the one in the ledger, then, where that is proven gone or there is
+/// none, one that carries the mark. A listing that lags may lack the recorded one and still have its predecessor.
 ///
 /// Only long silence proves absence; a tombstone proves it at once (ram.md §2.4). A create whose token is spent, that was
 /// sent longer ago than AWS takes to show what it made, and of which nothing is listed, needs another token. What is being
@@ -111,6 +112,14 @@ pub fn claim<'a>(
             Whose::Ours | Whose::Unmarked => Claim::Found(container),
             Whose::Other { to, .. } => Claim::Lost { id: container.id.clone(), to },
         };
+    }
+    let gone = |entry: &LedgerEntry, id: &Arn| {
+        listing.containers.contains_key(id) || entry.deleted || recollection.unlisted_for_long(id)
+    };
+    if let (Some(entry), Some(id)) = (ledger, recorded)
+        && !gone(entry, id)
+    {
+        return Claim::Unlisted { id: id.clone() };
     }
     // While a create of this life of the Share may have made one, that of a former life is not taken for it: it may be gone,
     // and then the create would be made anew. Its own token finds what it made.
@@ -137,14 +146,7 @@ pub fn claim<'a>(
             let in_vain = long_ago && refused && open_until.is_none();
             Claim::Absent { incarnation: entry.incarnation.max(1) + i64::from(in_vain), open_until }
         }
-        (Some(entry), Some(id)) => {
-            let gone = listing.containers.contains_key(id) || entry.deleted;
-            if gone || recollection.unlisted_for_long(id) {
-                Claim::Absent { incarnation: entry.incarnation + 1, open_until: None }
-            } else {
-                Claim::Unlisted { id: id.clone() }
-            }
-        }
+        (Some(entry), Some(_)) => Claim::Absent { incarnation: entry.incarnation + 1, open_until: None },
     }
 }
 
@@ -241,6 +243,11 @@ mod tests {
         assert_eq!(claimed([&one("b"), &one("a")], None, false), "found a");
         let failed = one("a").being("FAILED");
         assert_eq!(claimed([&failed, &one("b")], None, false), "found b");
+        // One that is on record and not listed yet is waited for: what bears the mark may be its predecessor.
+        let recorded = entry(Some("new"), 2);
+        assert_eq!(claimed([&one("old")], Some(&recorded), false), "unlisted new");
+        assert_eq!(claimed([&one("old")], Some(&recorded), true), "found old");
+        assert_eq!(claimed([&one("old"), &one("new").being("DELETED")], Some(&recorded), false), "found old");
         // A mark of an earlier life of the Share is its own.
         let restored = one("a").tagged("sharekeeper.dev/uid", "earlier");
         assert_eq!(claimed([&restored], None, false), "found a");

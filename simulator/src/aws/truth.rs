@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::ram::model::{AssociationStatus, AssociationType, FeatureSet, Share, ShareStatus};
+use super::ram::model::{Association, AssociationStatus, AssociationType, FeatureSet, Share, ShareStatus};
 use super::ram::principal;
 use super::world::World;
 
@@ -98,13 +98,12 @@ impl World {
         if dead {
             return Vec::new();
         }
-        let in_force = |status: &AssociationStatus| match status {
+        let in_force = |row: &Association| match row.status {
             AssociationStatus::Associated => true,
-            AssociationStatus::Disassociating => self.settings.disassociating_in_force,
+            AssociationStatus::Disassociating => self.settings.disassociating_in_force && !row.failed_before,
             _ => false,
         };
-        let of =
-            |kind| state.rows.iter().filter(move |((of, _, _), row)| *of == kind && in_force(&row.status));
+        let of = |kind| state.rows.iter().filter(move |((of, _, _), row)| *of == kind && in_force(row));
         let mut grants = Vec::new();
         for ((_, resource, _), _) in of(AssociationType::Resource) {
             let Some(permission) = state.permissions.get(super::ram::type_of(resource)) else {

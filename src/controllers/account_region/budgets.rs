@@ -13,7 +13,7 @@ use crate::{
     },
     controllers::{chain_of, context::Context},
     kube::{watched::readable, write::WriteError},
-    model::Cell,
+    model::{Cell, Digest},
     plan::budget::{Limit, Scope, Used},
 };
 
@@ -65,12 +65,22 @@ fn scope(
 
 fn used_of(window: &RemovalWindow) -> Used {
     let number = |n: i32| u32::try_from(n).unwrap_or_default();
-    Used { since: window.since.0, removed: number(window.removed), existing: number(window.existing) }
+    Used {
+        since: window.since.0,
+        removed: number(window.removed),
+        existing: number(window.existing),
+        latest: window.latest.clone(),
+    }
 }
 
-fn window_of(used: Used) -> RemovalWindow {
+fn window_of(used: &Used) -> RemovalWindow {
     let number = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
-    RemovalWindow { since: Time(used.since), removed: number(used.removed), existing: number(used.existing) }
+    RemovalWindow {
+        since: Time(used.since),
+        removed: number(used.removed),
+        existing: number(used.existing),
+        latest: used.latest.clone(),
+    }
 }
 
 /// Why no room was made for removals.
@@ -88,33 +98,32 @@ pub(super) enum NoRoom {
 }
 
 /// Makes room for removals in both windows, by what is stored at this moment. Room that is made in one and not in the
-/// other stays made: too little is removed then, not too much.
-pub(super) async fn reserve(context: &Context, gathered: &Gathered, more: usize) -> Result<(), NoRoom> {
-    let more = u32::try_from(more).unwrap_or(u32::MAX);
+/// other stays made, and is not made twice: each window knows what it has counted.
+pub(super) async fn reserve(
+    context: &Context,
+    gathered: &Gathered,
+    removals: &[Digest],
+) -> Result<(), NoRoom> {
     let scopes = (gathered.scopes)();
     let existing = |at: usize| scopes.get(at).map(|scope| scope.existing).unwrap_or_default();
+    let room = |budget: &Budget, used: Option<&Used>, existing, whose: &str| {
+        let room = Limit::of(budget).reserve(used, existing, removals, gathered.now);
+        room.map_err(|why| NoRoom::Full(format!("{whose}: {why}")))
+    };
     let set = context.writer.live::<AccountSet>(&gathered.set.name_any()).await?;
     let set = set.ok_or(NoRoom::Nobody("the AccountSet"))?;
-    let used = set.status.as_ref().and_then(|status| status.removals.as_ref()).map(used_of);
-    let in_set = room(&set.spec.budget, used, existing(0), more, gathered, "the AccountSet")?;
+    let of_set = set.status.as_ref().and_then(|status| status.removals.as_ref()).map(used_of);
+    let in_set = room(&set.spec.budget, of_set.as_ref(), existing(0), "the AccountSet")?;
     let installation = context.writer.live::<Installation>(INSTALLATION).await?;
     let installation = installation.ok_or(NoRoom::Nobody("the Installation"))?;
-    let used = installation.status.as_ref().and_then(|status| status.removals.as_ref()).map(used_of);
-    let in_all = room(&installation.spec.budget, used, existing(1), more, gathered, "the installation")?;
-    let field = |used| json!({"removals": window_of(used)});
-    context.writer.status(&set, &json!({}), &field(in_set)).await?;
-    context.writer.status(&installation, &json!({}), &field(in_all)).await?;
+    let of_all = installation.status.as_ref().and_then(|status| status.removals.as_ref()).map(used_of);
+    let in_all = room(&installation.spec.budget, of_all.as_ref(), existing(1), "the installation")?;
+    let field = |used: &Used| json!({"removals": window_of(used)});
+    if of_set.as_ref() != Some(&in_set) {
+        context.writer.status(&set, &json!({}), &field(&in_set)).await?;
+    }
+    if of_all.as_ref() != Some(&in_all) {
+        context.writer.status(&installation, &json!({}), &field(&in_all)).await?;
+    }
     Ok(())
-}
-
-fn room(
-    budget: &Budget,
-    used: Option<Used>,
-    existing: u32,
-    more: u32,
-    gathered: &Gathered,
-    whose: &str,
-) -> Result<Used, NoRoom> {
-    let room = Limit::of(budget).reserve(used, existing, more, gathered.now);
-    room.map_err(|why| NoRoom::Full(format!("{whose}: {why}")))
 }

@@ -141,7 +141,7 @@ async fn reserved<'c>(
     let removals =
         plan.to_reserve.iter().filter(|(owner, _)| asking.iter().any(|chain| chain.owner == *owner));
     let removals: Vec<_> = removals.map(|(_, removal)| removal.clone()).collect();
-    match budgets::reserve(context, gathered, removals.len()).await {
+    match budgets::reserve(context, gathered, &removals).await {
         Ok(()) => {
             memory.reserve(removals, gathered.now);
             passing.extend(asking);

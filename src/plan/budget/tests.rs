@@ -5,13 +5,17 @@ use crate::{
     plan::{fixture::*, sweep::Verdict, undeclared::Undeclared, view::SideView},
 };
 
+fn these(range: std::ops::Range<u32>) -> Vec<Digest> {
+    range.map(|n| Digest::of([n.to_string()])).collect()
+}
+
 fn limit(removals: u32, percent: u32) -> Limit {
     Limit { removals, percent, min_existing: 10, window: Duration::from_secs(3600) }
 }
 
 #[test]
 fn a_window_takes_so_many_and_no_more_and_begins_anew_once_it_is_over() {
-    let used = |since, removed, existing| Some(Used { since: at(since), removed, existing });
+    let used = |since, removed, existing| Some(Used { since: at(since), removed, existing, latest: vec![] });
     // limit, window, existing now, more, at, removed afterwards
     let table = [
         (limit(5, 100), None, 100, 5, 0, Some(5)),
@@ -33,22 +37,41 @@ fn a_window_takes_so_many_and_no_more_and_begins_anew_once_it_is_over() {
         (limit(2, 100), used(0, 4, 100), 100, 1, 10, None),
     ];
     for (limit, used, existing, more, now, expected) in table {
-        let found = limit.reserve(used, existing, more, at(now)).ok().map(|used| used.removed);
+        let found = limit.reserve(used.as_ref(), existing, &these(0..more), at(now)).ok();
+        let found = found.map(|used| used.removed);
         assert_eq!(found, expected, "{limit:?} {used:?} {existing} {more} {now}");
     }
 }
 
+/// A process may die between counting removals and making them.
+#[test]
+fn what_a_window_has_counted_is_not_counted_again() {
+    let limit = limit(3, 100);
+    let first = limit.reserve(None, 100, &these(0..3), at(0)).unwrap();
+    assert_eq!(limit.reserve(Some(&first), 100, &these(0..3), at(10)).unwrap(), first);
+    assert_eq!(limit.reserve(Some(&first), 100, &these(1..2), at(10)).unwrap(), first);
+    limit.reserve(Some(&first), 100, &these(0..4), at(10)).unwrap_err();
+    let next = limit.reserve(Some(&first), 100, &these(0..3), at(3600)).unwrap();
+    assert_eq!((next.removed, next.since), (3, at(3600)));
+    let smaller = Limit { removals: 1, ..limit };
+    assert_eq!(smaller.reserve(Some(&first), 100, &these(0..3), at(10)).unwrap(), first);
+    let many = Limit { removals: 1000, ..limit };
+    let full = many.reserve(None, 1000, &these(0..150), at(0)).unwrap();
+    assert_eq!((full.removed, full.latest.len()), (150, 100));
+    assert_eq!(many.reserve(Some(&full), 1000, &these(50..150), at(10)).unwrap(), full);
+}
+
 #[test]
 fn what_does_not_fit_says_the_numbers() {
-    let used = Some(Used { since: at(0), removed: 1, existing: 30 });
+    let used = Used { since: at(0), removed: 1, existing: 30, latest: vec![] };
     assert_eq!(
-        limit(5, 10).reserve(used, 30, 4, at(60)).unwrap_err(),
+        limit(5, 10).reserve(Some(&used), 30, &these(0..4), at(60)).unwrap_err(),
         "4 removals, of which 3 may be made in 1 h (10 % of 30 shares), 1 of them used since 2027-01-15T08:00:00Z"
     );
     // Without a window nothing is used, and the words are the same at each pass.
     for now in [0, 4000] {
         assert_eq!(
-            limit(5, 10).reserve(None, 30, 4, at(now)).unwrap_err(),
+            limit(5, 10).reserve(None, 30, &these(0..4), at(now)).unwrap_err(),
             "4 removals, of which 3 may be made in 1 h (10 % of 30 shares)"
         );
     }

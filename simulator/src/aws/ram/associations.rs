@@ -174,6 +174,7 @@ impl World {
             created_at: self.now,
             updated_at: self.now,
             due: None,
+            failed_before: false,
         };
         let at = self.now + self.weather.lags.association.sample(&mut self.rng);
         let mut next = RowNext::Become(AssociationStatus::Associated, None);

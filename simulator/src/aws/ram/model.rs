@@ -139,6 +139,8 @@ pub(crate) struct Association {
     pub(crate) created_at: f64,
     pub(crate) updated_at: f64,
     pub(crate) due: Option<Due<RowNext>>,
+    /// It was FAILED when it was taken out: on its way out it grants nothing either \[X\].
+    pub(crate) failed_before: bool,
 }
 
 /// A permission on a share, by resource type.
@@ -283,6 +285,7 @@ impl ShareState {
     /// Starts taking a row away.
     pub(crate) fn dismiss(&mut self, key: &RowKey, now: f64, lag: f64) {
         if let Some(row) = self.rows.get_mut(key) {
+            row.failed_before = row.status == AssociationStatus::Failed;
             row.status = AssociationStatus::Disassociating;
             row.message = None;
             row.updated_at = now;
