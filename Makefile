@@ -32,7 +32,7 @@ test: kube-tools ## Everything that has to hold: formatting, lints, all tests, d
 	cargo clippy --locked --workspace --all-targets --features sharekeeper/mutants -- --deny warnings
 	cargo test --locked --workspace
 	$(MAKE) doc
-	$(MAKE) soak N=6000
+	$(MAKE) soak N=1500
 	$(WORLDS) --mutants --within 180
 
 WORLDS := cargo test --locked --profile sim --features mutants --test worlds --

@@ -174,6 +174,10 @@ fn rules(plan: &Plan) -> Rules {
     Rules {
         grace: grace(plan, late_writes + blind),
         late: late_writes + blind,
+        theft_shows: late_writes
+            + blind
+            + weather::longest(plan.aws.lags.list)
+            + weather::longest(plan.aws.lags.read),
         late_writes,
         removal: plan.removal,
         ends_at_once: calm && plan.aws == AwsTrouble::default() && !edits().any(switches),

@@ -36,6 +36,8 @@ pub struct Rules {
     pub grace: Grace,
     /// How long word of anything may take to have its effect, in seconds.
     pub late: f64,
+    /// How long AWS and the controller may take until a changed mark is known, in seconds.
+    pub theft_shows: f64,
     /// How long what was decided by live reads may take to arrive, in seconds.
     pub late_writes: f64,
     /// What the set does with what nobody declares.
@@ -304,7 +306,7 @@ impl Oracle {
         let now = self.net.now();
         let last = self.net.world().journal().entries().last().map(|entry| entry.params.to_string());
         let params = last.unwrap_or_default();
-        let late = self.rules.late;
+        let late = self.rules.theft_shows;
         let problem = {
             let book = self.book();
             let stolen = book.stolen.iter().find(|(arn, _)| params.contains(arn.as_str()));
