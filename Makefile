@@ -27,9 +27,7 @@ bench: kube-tools ## Print the figures: AWS calls, times, memory; ONLY="cell pla
 # ---- Check it --------------------------------------------------------------------------------------------------------
 
 .PHONY: test
-test: kube-tools ## Everything that has to hold: formatting, lints, all tests, documentation
-	cargo fmt --all --check
-	cargo clippy --locked --workspace --all-targets --features sharekeeper/mutants -- --deny warnings
+test: style kube-tools ## Everything that has to hold: formatting, lints, all tests, documentation
 	cargo test --locked --workspace
 	$(MAKE) doc
 	$(MAKE) soak N=1500
@@ -49,10 +47,14 @@ chaos: kube-tools ## Fail the API server, connections, rights and leaders under 
 mutants: ## Show that the simulated worlds catch each seeded bug, and how fast
 	$(WORLDS) --mutants
 
-.PHONY: lint
-lint: ## Formatting, lints, and licences, bans and sources of the dependencies
+.PHONY: style
+style: ## Formatting and lints, also of the tests that `cargo test` does not run by itself
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets --features sharekeeper/mutants -- --deny warnings
+	cargo clippy --locked --test worlds --test chaos --features mutants -- --deny warnings
+
+.PHONY: lint
+lint: style ## Formatting, lints, and licences, bans and sources of the dependencies
 	@if command -v cargo-deny >/dev/null; then cargo deny --locked --all-features check bans licenses sources; \
 	else echo 'Dependencies were not checked: cargo-deny is missing (cargo install --locked cargo-deny@0.20.2).'; fi
 

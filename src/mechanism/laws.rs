@@ -379,7 +379,7 @@ proptest! {
         for chain in &plan.chains {
             for step in &chain.steps {
                 let id = aws.apply(chain, &step.action).unwrap();
-                expectations.wrote(&id, &step.action, chain.owner.side() == Some(Side::Outer), aws.now);
+                expectations.wrote(&id, stale.containers.get(&id), &step.action, chain.owner.side() == Some(Side::Outer), aws.now);
                 if matches!(step.action, Action::Create(_)) {
                     expectations.made(aws.listing.containers[&id].clone(), aws.now);
                     let index = world.shares.iter().position(|(s, _)| Some(&crate::plan::resolve::key_of(s)) == chain.owner.share());

@@ -64,8 +64,8 @@ enum Value {
     Made(Box<Container>),
     Deleted,
     Present(Row),
-    /// `was`: how it was expected by a write that no read need have shown. Then that a read is without it proves nothing,
-    /// since AWS keeps the rows of what was taken out; it may be in force.
+    /// `was`: how it was expected by a write that no read need have shown, or how it was listed where it was put in lately. Then
+    /// that a read is without it proves nothing, since AWS keeps the rows of what was taken out; it may be in force.
     Absent {
         state: AssociationState,
         was: Option<Row>,
@@ -108,15 +108,29 @@ impl Expectations {
         self.put(id, Expected::Existence, Value::Made(Box::new(container)), now, WINDOW_SECONDS);
     }
 
-    /// A write to an existing container was answered with success.
-    pub fn wrote(&mut self, container: &Arn, action: &Action, outer: bool, now: Timestamp) {
-        self.expect(container, action, outer, now, WINDOW_SECONDS);
+    /// A write to an existing container was answered with success. `listed`: the container as the last read has it.
+    pub fn wrote(
+        &mut self,
+        container: &Arn,
+        listed: Option<&Container>,
+        action: &Action,
+        outer: bool,
+        now: Timestamp,
+    ) {
+        self.expect(container, listed, action, outer, now, WINDOW_SECONDS);
     }
 
     /// AWS says that what a write would have done is so already. That may have been an answer of the past, so it is expected
     /// for a short while only.
-    pub fn found_so(&mut self, container: &Arn, action: &Action, outer: bool, now: Timestamp) {
-        self.expect(container, action, outer, now, SETTLED_SECONDS);
+    pub fn found_so(
+        &mut self,
+        container: &Arn,
+        listed: Option<&Container>,
+        action: &Action,
+        outer: bool,
+        now: Timestamp,
+    ) {
+        self.expect(container, listed, action, outer, now, SETTLED_SECONDS);
     }
 
     /// Expects what is on record as put in, by this process or one before it, and of which no answer is known: each container,
@@ -148,14 +162,28 @@ impl Expectations {
         recalled.map(|(key, _)| key.clone()).collect()
     }
 
-    fn expect(&mut self, container: &Arn, action: &Action, outer: bool, now: Timestamp, lasts: i64) {
+    fn expect(
+        &mut self,
+        container: &Arn,
+        listed: Option<&Container>,
+        action: &Action,
+        outer: bool,
+        now: Timestamp,
+        lasts: i64,
+    ) {
         let mut put = |expected, value| self.put(container.clone(), expected, value, now, lasts);
         match action {
             Action::Create(_) => {}
             Action::Delete => put(Expected::Existence, Value::Deleted),
             Action::Disassociate(members) => {
                 let state = AssociationState::Disassociating;
-                each(members, |expected| put(expected, Value::Absent { state: state.clone(), was: None }));
+                // A replica may be older than what was put in lately, by whomever: that it lacks the row proves nothing.
+                let lately = |at: Timestamp| now.as_second().saturating_sub(at.as_second()) < WINDOW_SECONDS;
+                each(members, |expected| {
+                    let row = listed.and_then(|container| row_of(container, &expected));
+                    let row = row.filter(|row| row.state.may_grant() && row.since.is_none_or(lately));
+                    put(expected, Value::Absent { state: state.clone(), was: row.cloned() });
+                });
             }
             Action::Associate(members) => {
                 each(members, |expected| put(expected, Value::Present(associating(outer))));
@@ -186,8 +214,8 @@ impl Expectations {
             return;
         }
         let value = match value {
-            Value::Absent { state, .. } => {
-                Value::Absent { state, was: self.expected_row(&container, &expected) }
+            Value::Absent { state, was } => {
+                Value::Absent { state, was: self.expected_row(&container, &expected).or(was) }
             }
             other => other,
         };

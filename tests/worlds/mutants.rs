@@ -25,19 +25,13 @@ pub fn hunt(beginning: &mut Beginning, mutants: &[Mutant], hunt: Hunt) -> bool {
     for mutant in mutants {
         beginning.mutant = Some(*mutant);
         let found = search(beginning, hunt);
-        match &found.catch {
-            Some((seed, violation)) => {
-                println!(
-                    "{:<22} {:>9.1} {:>8} {seed:>7}  {violation}",
-                    mutant.name(),
-                    found.cpu,
-                    found.worlds
-                );
-            }
-            None => {
-                println!("{:<22} {:>9.1} {:>8} {:>7}  nothing", mutant.name(), found.cpu, found.worlds, "");
-                survivors.push(mutant.name());
-            }
+        let (seed, shown) = match &found.catch {
+            Some((seed, violation)) => (seed.to_string(), violation.as_str()),
+            None => (String::new(), "nothing"),
+        };
+        println!("{:<22} {:>9.1} {:>8} {seed:>7}  {shown}", mutant.name(), found.cpu, found.worlds);
+        if found.catch.is_none() {
+            survivors.push(mutant.name());
         }
     }
     beginning.mutant = None;

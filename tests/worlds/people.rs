@@ -242,10 +242,15 @@ impl People {
         })
     }
 
-    /// Only about what is listed as it is: else nobody could say what the decision is about.
+    /// Only about what is listed as it is and stays so: else nobody could say what the decision is about, and one about other
+    /// grants than are there is void.
     fn decide(&self, name: &str, choice: Choice) -> Option<&'static str> {
-        let lags = self.stage.aws.world().weather().lags;
-        if longest(lags.list) + longest(lags.read) > 0.0 {
+        let (lags, fails) = {
+            let world = self.stage.aws.world();
+            (world.weather().lags, !world.weather().failures.is_empty())
+        };
+        let late = [lags.list, lags.read, lags.association, lags.permission].map(longest);
+        if fails || late.iter().sum::<f64>() > 0.0 {
             return None;
         }
         let records = self.stage.all("undeclaredshares");

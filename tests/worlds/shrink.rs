@@ -1,5 +1,7 @@
 //! The smallest part of a plan that is still violated: things are left out one by one, as long as it stays so.
 
+use simulator::aws::weather::{Lags, Pages};
+
 use crate::{life::Verdict, plan::Plan, process::Beginning};
 
 /// Leaves out what is not needed for a violation.
@@ -28,27 +30,27 @@ fn smaller(plan: &Plan) -> Vec<Plan> {
         }
     };
     offer(&|plan| plan.rival = None);
-    offer(&|plan| plan.aws.lags = Default::default());
-    offer(&|plan| plan.aws.pages = Default::default());
+    offer(&|plan| plan.aws.lags = Lags::default());
+    offer(&|plan| plan.aws.pages = Pages::default());
     offer(&|plan| plan.aws.wire = 0.0);
     for at in 0..plan.edits.len() {
-        offer(&|plan| drop(plan.edits.remove(at)));
+        offer(&|plan| _ = plan.edits.remove(at));
     }
     for at in 0..plan.crashes.len() {
-        offer(&|plan| drop(plan.crashes.remove(at)));
+        offer(&|plan| _ = plan.crashes.remove(at));
         offer(&|plan| plan.crashes[at].older = 0);
     }
     for at in 0..plan.kube.len() {
-        offer(&|plan| drop(plan.kube.remove(at)));
+        offer(&|plan| _ = plan.kube.remove(at));
     }
     for at in 0..plan.aws.faults.len() {
-        offer(&|plan| drop(plan.aws.faults.remove(at)));
+        offer(&|plan| _ = plan.aws.faults.remove(at));
     }
     for at in 0..plan.aws.failures.len() {
-        offer(&|plan| drop(plan.aws.failures.remove(at)));
+        offer(&|plan| _ = plan.aws.failures.remove(at));
     }
     for at in 0..plan.shares.len() {
-        offer(&|plan| drop(plan.shares.remove(at)));
+        offer(&|plan| _ = plan.shares.remove(at));
         for target in 0..plan.shares[at].targets.len() {
             offer(&|plan| _ = plan.shares[at].targets.remove(target));
         }

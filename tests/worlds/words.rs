@@ -1,5 +1,7 @@
 //! A plan in words, for people.
 
+use simulator::aws::weather::{Lags, Pages};
+
 use crate::plan::{Act, Manifest, Plan, Side};
 
 /// One line for each thing that is declared, done, or goes wrong.
@@ -31,10 +33,10 @@ pub fn of(plan: &Plan) -> Vec<String> {
         ));
     }
     let aws = &plan.aws;
-    if aws.lags != Default::default() {
+    if aws.lags != Lags::default() {
         lines.push(format!("AWS: {:?}", aws.lags));
     }
-    if aws.pages != Default::default() {
+    if aws.pages != Pages::default() {
         lines.push(format!("AWS: {:?}", aws.pages));
     }
     if aws.wire > 0.0 {

@@ -276,9 +276,10 @@ fn remember(
             (action, outcome, Some(id)) if receipt.is_done() => {
                 let outer = chain.owner.side() == Some(Side::Outer);
                 memory.attempts.answered(id, action, &chain.basis);
+                let listed = memory.listing.as_ref().and_then(|read| read.containers.get(id));
                 match outcome {
-                    Outcome::AlreadyDone => memory.expectations.found_so(id, action, outer, now),
-                    _ => memory.expectations.wrote(id, action, outer, now),
+                    Outcome::AlreadyDone => memory.expectations.found_so(id, listed, action, outer, now),
+                    _ => memory.expectations.wrote(id, listed, action, outer, now),
                 }
             }
             _ => {}

@@ -33,7 +33,7 @@ fn swap(arn: Option<&str>, version: Option<&str>) -> Action {
 /// Whether a reading of this container, taken right after the write, shows it.
 fn is_shown(action: &Action, container: Container) -> bool {
     let mut expectations = Expectations::default();
-    expectations.wrote(&hub().id, action, false, at(0));
+    expectations.wrote(&hub().id, None, action, false, at(0));
     assert!(expectations.concern(&hub().id));
     expectations.settle(&listing([container]), |_| true, at(1));
     !expectations.concern(&hub().id)
@@ -94,7 +94,7 @@ fn a_write_is_settled_by_the_reading_that_shows_it_and_no_other() {
 #[test]
 fn an_expectation_lasts_its_window_and_only_a_reading_of_its_container_ends_it() {
     let mut expectations = Expectations::default();
-    expectations.wrote(&hub().id, &Action::Associate(members(&[DATA], &[])), false, at(0));
+    expectations.wrote(&hub().id, None, &Action::Associate(members(&[DATA], &[])), false, at(0));
     let silent = listing([hub()]);
     expectations.settle(&silent, |_| true, at(WINDOW_SECONDS - 1));
     assert_eq!(expectations.oldest(), Some(at(0)));
@@ -107,12 +107,12 @@ fn an_expectation_lasts_its_window_and_only_a_reading_of_its_container_ends_it()
 #[test]
 fn the_last_write_about_a_thing_is_the_one_that_counts() {
     let mut expectations = Expectations::default();
-    expectations.wrote(&hub().id, &Action::Associate(members(&[DATA], &[])), false, at(0));
-    expectations.wrote(&hub().id, &Action::Disassociate(members(&[DATA], &[])), false, at(1));
+    expectations.wrote(&hub().id, None, &Action::Associate(members(&[DATA], &[])), false, at(0));
+    expectations.wrote(&hub().id, None, &Action::Disassociate(members(&[DATA], &[])), false, at(1));
     let overlaid = expectations.overlay(&listing([hub().to(DATA, "ASSOCIATED")]));
     let row = &overlaid.containers[&hub().id].principals[&principal(DATA)];
     assert_eq!(row.state, AssociationState::Disassociating);
-    expectations.wrote(&hub().id, &Action::Associate(members(&[DATA], &[])), false, at(2));
+    expectations.wrote(&hub().id, None, &Action::Associate(members(&[DATA], &[])), false, at(2));
     let overlaid = expectations.overlay(&listing([hub().to(DATA, "DISASSOCIATED")]));
     let row = &overlaid.containers[&hub().id].principals[&principal(DATA)];
     assert_eq!(row.state, AssociationState::Associating);
@@ -144,7 +144,7 @@ fn a_new_share_is_there_before_it_is_listed_and_whole_before_it_is_listed_whole(
 fn a_share_deleted_after_it_was_made_stays_gone() {
     let mut expectations = Expectations::default();
     expectations.made(hub(), at(0));
-    expectations.wrote(&hub().id, &Action::Delete, false, at(1));
+    expectations.wrote(&hub().id, None, &Action::Delete, false, at(1));
     let overlaid = expectations.overlay(&listing([hub()]));
     assert_eq!(overlaid.live().count(), 0);
     assert_eq!(expectations.overlay(&listing([])).live().count(), 0);
@@ -153,7 +153,7 @@ fn a_share_deleted_after_it_was_made_stays_gone() {
 #[test]
 fn nothing_is_laid_over_a_container_that_nothing_was_written_to() {
     let mut expectations = Expectations::default();
-    expectations.wrote(&hub().id, &Action::Untag(BTreeSet::from(["k".to_owned()])), false, at(0));
+    expectations.wrote(&hub().id, None, &Action::Untag(BTreeSet::from(["k".to_owned()])), false, at(0));
     let other = Container { id: container_id("other"), ..hub().tagged("k", "v") };
     let read = listing([other]);
     assert_eq!(expectations.overlay(&read), read);
@@ -181,7 +181,7 @@ fn an_older_answer_after_one_that_showed_a_write_contradicts_nothing() {
     ];
     for (case, action, shown, older) in cases {
         let mut expectations = Expectations::default();
-        expectations.wrote(&hub().id, &action, false, at(0));
+        expectations.wrote(&hub().id, None, &action, false, at(0));
         expectations.settle(&listing([shown.clone()]), |_| true, at(10));
         assert!(expectations.containers().is_empty(), "{case}: nothing is left to be waited for");
         expectations.settle(&listing([older.clone()]), |_| true, at(20));
@@ -207,7 +207,7 @@ fn what_aws_dates_after_the_write_is_somebodys_doing() {
     ] {
         for shown_before in [false, true] {
             let mut expectations = Expectations::default();
-            expectations.wrote(&hub().id, &action, false, at(0));
+            expectations.wrote(&hub().id, None, &action, false, at(0));
             if shown_before {
                 let agreeing = if state == "ASSOCIATED" { hub() } else { hub().to(DATA, "ASSOCIATED") };
                 expectations.settle(&listing([agreeing]), |_| true, at(1));
@@ -230,7 +230,7 @@ fn a_new_share_stays_whole_under_older_answers_and_as_it_was_changed_since() {
         expectations.settle(&older, |_| true, at(11));
         assert_eq!(expectations.overlay(&older), listing([made.clone()]));
     }
-    expectations.wrote(&hub().id, &Action::Disassociate(members(&[PARTNER], &[])), false, at(20));
+    expectations.wrote(&hub().id, None, &Action::Disassociate(members(&[PARTNER], &[])), false, at(20));
     // An answer without it may be older than the share's members are: it may still be in force.
     for (shown, expected) in [
         (hub().to(DATA, "ASSOCIATED"), vec![DATA, PARTNER]),
@@ -240,6 +240,28 @@ fn a_new_share_stays_whole_under_older_answers_and_as_it_was_changed_since() {
         expectations.settle(&listing([shown.clone()]), |_| true, at(21));
         let overlaid = expectations.overlay(&listing([shown]));
         assert_eq!(live(&overlaid.containers[&hub().id])[1..], expected);
+    }
+}
+
+/// Who put it in may have died since: its row tells when that was.
+#[test]
+fn what_was_put_in_lately_and_taken_out_is_out_once_its_row_says_so() {
+    use AssociationState::{Disassociated, Disassociating};
+    let out = Action::Disassociate(members(&[DATA], &[]));
+    let lately = hub().to(DATA, "ASSOCIATED").dated(DATA, at(0));
+    for (case, taken_out, read, expected) in [
+        ("a replica from before it", 49, hub(), Some(Disassociating)),
+        ("leaving", 49, hub().to(DATA, "DISASSOCIATING").dated(DATA, at(49)), Some(Disassociating)),
+        ("a ghost", 49, hub().to(DATA, "DISASSOCIATED").dated(DATA, at(49)), Some(Disassociated)),
+        ("no replica is as old as that", WINDOW_SECONDS, hub(), None),
+    ] {
+        let mut expectations = Expectations::default();
+        expectations.wrote(&hub().id, Some(&lately), &out, false, at(taken_out));
+        let read = listing([read]);
+        expectations.settle(&read, |_| true, at(taken_out + 2));
+        let overlaid = expectations.overlay(&read);
+        let row = overlaid.containers[&hub().id].principals.get(&principal(DATA));
+        assert_eq!(row.map(|row| row.state.clone()), expected, "{case}");
     }
 }
 
@@ -265,6 +287,6 @@ fn what_is_on_record_as_put_in_counts_as_there_until_an_answer_is_known_or_it_is
     }
     // What this process has taken out since is not put back.
     let mut expectations = Expectations::default();
-    expectations.wrote(&hub().id, &Action::Disassociate(members(&[DATA], &[])), false, at(20));
+    expectations.wrote(&hub().id, None, &Action::Disassociate(members(&[DATA], &[])), false, at(20));
     assert!(!expectations.recall(&listing([hub()]), &put, at(20)));
 }
