@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Expected, Value, type_of};
+use super::{Expected, Value, shown::type_of};
 use crate::plan::observed::{AssociationState, AttachedPermission, Container, ContainerState, Row};
 
 /// The default's name is AWS's to know; until a read shows it, its prefix stands for it.

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::{
     model::Side,
-    plan::{change::PermissionChange, fixture::*},
+    plan::{change::PermissionChange, fixture::*, observed::AttachedPermission},
 };
 
 const GATEWAY: &str = "transit-gateway/tgw-1";
