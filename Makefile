@@ -21,8 +21,13 @@ demo: ## Watch it share an example organization's resources; KEEP=1 leaves it ru
 	'$(CARGO_TARGET_DIR)/debug/demo' $(if $(KEEP),--keep)
 
 .PHONY: bench
-bench: kube-tools ## Print the figures: AWS calls, times, memory; ONLY="cell plan" takes some of them
+bench: kube-tools ## Print the figures: AWS calls, times, memory, worlds, mutants, chaos; ONLY="cell chaos" takes some of them
 	cargo bench --locked --profile sim --bench figures -- $(ONLY)
+	$(if $(call taken,worlds),$(MAKE) soak N=1000)
+	$(if $(call taken,mutants),$(MAKE) mutants)
+	$(if $(call taken,chaos),$(MAKE) chaos)
+
+taken = $(or $(filter $(1),$(ONLY)),$(if $(ONLY),,$(1)))
 
 # ---- Check it --------------------------------------------------------------------------------------------------------
 

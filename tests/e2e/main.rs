@@ -28,7 +28,10 @@ mod poison;
 mod process;
 mod rbac;
 mod restart;
+#[path = "../scenarios/mod.rs"]
+mod scenarios;
 mod schema;
+mod seen;
 mod stage;
 mod team;
 
@@ -69,6 +72,7 @@ fn phases() -> Vec<Vec<Scenario>> {
             ends::an_orphaned_share_is_claimed_again,
             ends::a_deleted_namespace_cuts_nobody_off,
             ends::a_set_that_goes_takes_its_cells_along,
+            seen::scenarios_leave_the_same_trace_as_in_memory,
             schema::the_apiserver_agrees_with_every_case,
             schema::the_apiserver_agrees_about_mutated_objects,
         ],

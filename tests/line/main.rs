@@ -16,6 +16,8 @@
 
 #[path = "../mutate/mod.rs"]
 mod mutate;
+#[path = "../scenarios/mod.rs"]
+mod scenarios;
 #[path = "../world/mod.rs"]
 mod world;
 
@@ -35,6 +37,7 @@ mod oddities;
 mod paths;
 mod released;
 mod removal;
+mod seen;
 mod switches;
 mod tenants;
 mod undeclared;

@@ -121,6 +121,12 @@ impl World {
         self.controller = Some(tokio::spawn(run(term)));
     }
 
+    /// From now on events are published in the cluster, as the program does.
+    pub fn publish_events(&self) {
+        let writer = Writer::new(self.kube.client("controller"), fence::open());
+        self.told.publish(sharekeeper::kube::events::Events::new(writer, "pod-0", self.clock()));
+    }
+
     /// The world's time.
     pub fn clock(&self) -> Clock {
         Clock::simulated(Timestamp::from_second(EPOCH).unwrap().checked_add(self.elapsed()).unwrap())

@@ -9,6 +9,7 @@ use k8s_openapi::api::core::v1::ObjectReference;
 use sharekeeper::{
     api::Reason,
     controllers::telemetry::{CellFigures, PassOutcome, Telemetry, Weight},
+    kube::events::{self, Events},
     model::Cell,
     plan::receipt::Receipt,
 };
@@ -27,12 +28,18 @@ pub struct Event {
 pub struct Told {
     events: Mutex<Vec<Event>>,
     passes: Mutex<Vec<(String, PassOutcome)>>,
+    published: Mutex<Option<Events>>,
 }
 
 impl Told {
     /// The events since the last look.
     pub fn take_events(&self) -> Vec<Event> {
         std::mem::take(&mut *self.events.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// From now on events are published in the cluster too.
+    pub fn publish(&self, events: Events) {
+        *self.published.lock().unwrap() = Some(events);
     }
 
     /// The passes since the last look.
@@ -50,6 +57,16 @@ impl Telemetry for Told {
     fn figures(&self, _cell: &Cell, _figures: &CellFigures) {}
     fn forget(&self, _cell: &Cell) {}
     fn event(&self, about: ObjectReference, weight: Weight, reason: Reason, note: String) {
+        if let Some(published) = self.published.lock().unwrap().clone() {
+            let kind = match weight {
+                Weight::Normal => events::Kind::Normal,
+                Weight::Warning => events::Kind::Warning,
+            };
+            let (reason, note) = (reason.as_str(), note.clone());
+            let event = events::Event { kind, reason, action: "Reconcile", note };
+            let about = about.clone();
+            tokio::spawn(async move { published.publish(about, event).await });
+        }
         let about = format!("{}/{}", about.kind.unwrap_or_default(), about.name.unwrap_or_default());
         self.events.lock().unwrap().push(Event { about, weight, reason, note });
     }

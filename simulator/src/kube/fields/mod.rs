@@ -135,10 +135,15 @@ pub(crate) fn check_apply(write: &Write<'_>, config: &Value) -> Result<(), Statu
     }
     let mut unknown = Vec::new();
     walk::undeclared(config, &write.kind.shape, &mut Vec::new(), &mut unknown);
-    if unknown.is_empty() {
+    let mut errors: Vec<String> =
+        unknown.iter().map(|p| format!("{p}: field not declared in schema")).collect();
+    if let Some(schema) = &write.kind.schema {
+        errors.retain(|error| error.starts_with(".metadata"));
+        errors.extend(schema.refused_by_apply(config));
+    }
+    if errors.is_empty() {
         return Ok(());
     }
-    let errors: Vec<String> = unknown.iter().map(|p| format!("{p}: field not declared in schema")).collect();
     let text = match errors.as_slice() {
         [one] => one.clone(),
         several => format!("errors:\n  {}", several.join("\n  ")),

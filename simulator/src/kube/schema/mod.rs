@@ -5,6 +5,7 @@ mod formats;
 mod lists;
 mod node;
 mod rules;
+mod typed;
 mod validate;
 
 use std::collections::BTreeSet;
@@ -29,6 +30,11 @@ impl Schema {
     /// The schema as the definition has it.
     pub(crate) fn document(&self) -> &Value {
         &self.document
+    }
+
+    /// What server-side apply refuses of a configuration, `metadata` apart, each with its path.
+    pub(crate) fn refused_by_apply(&self, config: &Value) -> Vec<String> {
+        typed::check(&self.root, config)
     }
 
     /// Drops unknown fields and fills in defaults; returns the paths of what was dropped.
