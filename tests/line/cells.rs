@@ -1,10 +1,13 @@
 //! The life of a cell: governed, conflicting, released, out of reach.
 
 use serde_json::{Value, json};
-use simulator::aws::{
-    action::Action,
-    example,
-    weather::{Calls, Fault, Moment, Trouble},
+use simulator::{
+    aws::{
+        action::Action,
+        example,
+        weather::{Calls, Fault, Moment, Trouble},
+    },
+    kube::{Fault as KubeFault, Match, Rule, Verb},
 };
 
 use crate::world::{DATA, TGW, WEB, World, condition, set, share};
@@ -283,4 +286,25 @@ async fn a_lost_apiserver_changes_nothing_and_comes_back() {
     world.until_in_force([(TGW, WEB), (TEST_TGW, DATA)]).await;
     world.until_ready("hub").await;
     world.rests().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_status_that_is_refused_again_and_again_is_written_ever_more_rarely() {
+    let world = two_cells(89).await;
+    world.desire([(TGW, DATA), (TGW, WEB), (TEST_TGW, DATA)]);
+    let statuses =
+        Match { subresource: Some("status".into()), ..Match::on(&[Verb::Patch, Verb::Update], "shares") };
+    world.kube.with(|cluster| cluster.weather.rules.push(Rule::always(statuses, KubeFault::conflict())));
+    let before = world.controller_writes().len();
+    let both = json!({"targets": [{"account": "web-prod"}, {"account": "data-prod"}]});
+    world.apply(share("hub", both)).await;
+    world.rest(600).await;
+    let attempts = world.controller_writes().len() - before;
+    // Half a minute apart at last; every two seconds it would be three hundred.
+    assert!((20..60).contains(&attempts), "{attempts} attempts in ten minutes");
+    // What is put in must be on record before.
+    assert!(!world.in_force().contains(&(TGW.to_owned(), WEB.to_owned())));
+    world.kube.with(|cluster| cluster.weather.rules.clear());
+    world.rest(60).await;
+    world.until_ready("hub").await;
 }

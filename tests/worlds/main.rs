@@ -58,6 +58,9 @@ struct Args {
     /// The first seed.
     #[arg(long, default_value_t = 0)]
     from: u64,
+    /// After so many minutes no further world is begun.
+    #[arg(long, default_value_t = f64::INFINITY)]
+    minutes: f64,
     /// How many at once; by default as many as there are cores.
     #[arg(long)]
     at_once: Option<usize>,
@@ -104,7 +107,8 @@ fn main() -> ExitCode {
         (None, []) => {
             let replays = sweep::replays(&mut beginning, 20);
             let mended = found::stays_mended(&mut beginning);
-            sweep::sweep(&mut beginning, args.from, args.worlds, at_once) && replays && mended
+            let seeds = args.from..args.from + args.worlds;
+            sweep::sweep(&mut beginning, seeds, args.minutes, at_once) && replays && mended
         }
     };
     if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE }

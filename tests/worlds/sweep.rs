@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     io::Write,
+    ops::Range,
     time::Duration,
 };
 
@@ -94,12 +95,14 @@ struct Found {
     coverage: Coverage,
 }
 
-/// Runs the worlds of the seeds from `from` on; false: something is violated, or something never happened.
-pub fn sweep(beginning: &mut Beginning, from: u64, worlds: u64, at_once: usize) -> bool {
+/// Runs the worlds of these seeds, as many as can be begun within the minutes; false: something is violated, or something
+/// never happened.
+pub fn sweep(beginning: &mut Beginning, seeds: Range<u64>, minutes: f64, at_once: usize) -> bool {
+    let worlds = seeds.end - seeds.start;
     let started = tokio::time::Instant::now();
     let mut found = Found::default();
     let mut running: VecDeque<Running> = VecDeque::new();
-    for seed in from..from + worlds {
+    for seed in seeds.take_while(|_| started.elapsed().as_secs_f64() < 60.0 * minutes) {
         running.push_back(beginning.start(seed, &draw::plan(seed), false));
         if running.len() > at_once
             && let Some(first) = running.pop_front()
@@ -111,8 +114,11 @@ pub fn sweep(beginning: &mut Beginning, from: u64, worlds: u64, at_once: usize) 
         }
     }
     running.into_iter().for_each(|last| found.add(last));
+    if found.worlds < worlds {
+        println!("\nafter {minutes} minutes no more worlds were begun: {} of {worlds}", found.worlds);
+    }
     found.print(started.elapsed(), at_once);
-    found.violations == 0 && found.is_broad(worlds)
+    found.violations == 0 && found.is_broad()
 }
 
 impl Found {
@@ -149,12 +155,13 @@ impl Found {
     }
 
     /// Whether all that is to happen did. A short search cannot say.
-    fn is_broad(&self, worlds: u64) -> bool {
+    fn is_broad(&self) -> bool {
         let never: Vec<_> = SOMETIMES.iter().filter(|what| !self.coverage.contains_key(**what)).collect();
-        if worlds >= 5_000 && !never.is_empty() {
+        let long = self.worlds >= 5_000;
+        if long && !never.is_empty() {
             println!("never happened: {never:?}");
         }
-        worlds < 5_000 || never.is_empty()
+        !long || never.is_empty()
     }
 }
 
