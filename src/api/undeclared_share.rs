@@ -136,7 +136,8 @@ pub struct UndeclaredShareStatus {
     pub name: Option<String>,
     /// Why nobody declares it: `Foreign` (no mark of ours), `Orphaned` (our mark, no such Share),
     /// `OtherInstallation` (a peer's mark; never removed), `ServiceManaged` (an AWS service's; never
-    /// removed), `Released` (it was a Share's, and was let go).
+    /// removed), `Released` (it was a Share's, and was let go), `Undecided` (the mark of a Share that
+    /// cannot be read, or whose account means nothing; never removed).
     #[serde(default)]
     pub why: Why,
     /// The Share it came from, for Orphaned and Released.
@@ -168,6 +169,9 @@ pub struct UndeclaredShareStatus {
     /// The UID of the AccountSet under which it was seen so. Under another one it is seen anew, and waited for anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account_set_uid: Option<String>,
+    /// When its Share let it go, if one did: from then on its grants end at `ends` and bow to policy, whatever its tags say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub released_at: Option<Time>,
     /// When the access of those outside ends, for what was released; also of those whom AWS does not list now.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 1000))]
@@ -197,10 +201,27 @@ pub enum Why {
     ServiceManaged,
     /// It was a Share's and was let go.
     Released,
+    /// The mark of a Share of which it cannot be told what it declares: it cannot be read, or its account means nothing.
+    /// Never removed; whoever tags can write any mark, so it is shown.
+    Undecided,
     /// No mark of ours.
     #[default]
     #[serde(other)]
     Foreign,
+}
+
+impl Why {
+    /// The word as it stands in a status.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Orphaned => "Orphaned",
+            Self::OtherInstallation => "OtherInstallation",
+            Self::ServiceManaged => "ServiceManaged",
+            Self::Released => "Released",
+            Self::Undecided => "Undecided",
+            Self::Foreign => "Foreign",
+        }
+    }
 }
 
 /// What is happening to it.

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     api::Reason,
     mechanism::ram,
-    model::{Arn, Digest, Mark, ShareKey, Side, Timestamp},
+    model::{Arn, Digest, Mark, Principal, ShareKey, Side, Timestamp},
     plan::{
         adoption::{self, adoptable, is_forced},
         budget::{self, Budgets},
         chain::{Chain, Owner, Proof},
         change::{Change, ChangeKind},
         claim::{Claim, Marked, Recollection, claim},
-        desired::{Cause, Desired, DesiredShare, Fate, Refusal},
+        desired::{Cause, Desired, DesiredContainer, DesiredShare, Fate, Refusal, Switches},
         gate::Gate,
         observed::Listing,
         record::Records,
@@ -196,12 +196,13 @@ fn compare(side: &Claimed<'_>, circumstances: &Circumstances<'_>) -> SideView {
     if view.refused.is_some() {
         return view;
     }
-    let difference = ram::diff::diff(side.share, want, &side.found, &side.mark, circumstances.now);
+    let open = beyond_switches(side, want, circumstances);
+    let difference = ram::diff::diff(side.share, want, &side.found, &side.mark, &open, circumstances.now);
     view.waits = difference.waits;
     let record = view.container.as_ref().and_then(|id| circumstances.marks.records.get(id));
     let taken_over_as_it_is = side.adopting && !is_forced(side.share, record);
     for change in difference.changes {
-        match held(side, &change, taken_over_as_it_is, circumstances) {
+        match held(side, &change, &open, taken_over_as_it_is, circumstances) {
             None => view.allowed.push(change),
             Some(reason) => view.held.push((change, reason)),
         }
@@ -234,9 +235,30 @@ fn hold_what_the_permission_holds(view: &mut SideView) {
     }
 }
 
+/// Principals in the container whom nothing declares any more and whom no switch of the tenant keeps in: those outside, who
+/// have no end now, and those whom no policy allows.
+fn beyond_switches(
+    side: &Claimed<'_>,
+    want: &DesiredContainer,
+    circumstances: &Circumstances<'_>,
+) -> BTreeSet<Principal> {
+    let Claim::Found(container) = &side.found else { return BTreeSet::new() };
+    if side.share.switches == Switches::default() || want.unresolved {
+        return BTreeSet::new();
+    }
+    let permits = circumstances.sweep.permits;
+    let refused = permits.refused(&side.share.key.namespace, container, &BTreeMap::new()).unwrap_or_default();
+    let undeclared = container.principals.iter().filter(|(principal, row)| {
+        let kept = !row.external && !refused.contains_key(*principal);
+        row.state.may_grant() && !kept && !want.principals.contains_key(*principal)
+    });
+    undeclared.map(|(principal, _)| principal.clone()).collect()
+}
+
 fn held(
     side: &Claimed<'_>,
     change: &Change,
+    open: &BTreeSet<Principal>,
     taken_over_as_it_is: bool,
     circumstances: &Circumstances<'_>,
 ) -> Option<Reason> {
@@ -245,7 +267,14 @@ fn held(
         change.cause == Cause::Drift
             && circumstances.recollection.is_contended(share, side.side, &change.kind, now)
     };
-    let by_gate = circumstances.gate.holds(side.share.switches, change);
+    let beyond_switches = match &change.kind {
+        ChangeKind::RemovePrincipal(principal) => open.contains(principal),
+        // Nothing is taken out of what is not visibly ours.
+        ChangeKind::Mark => !open.is_empty(),
+        _ => false,
+    };
+    let switches = if beyond_switches { Switches::default() } else { side.share.switches };
+    let by_gate = circumstances.gate.holds(switches, change);
     by_gate
         .or_else(|| (taken_over_as_it_is && adoption::holds(change)).then_some(Reason::Adopting))
         .or_else(|| fought_over().then_some(Reason::Contended))

@@ -16,6 +16,7 @@ use crate::{
         desired::Cause,
         observed::{Container, Listing},
         report::describe,
+        undeclared::evidence,
         view::Plan,
     },
 };
@@ -98,9 +99,10 @@ impl Limit {
         Ok(used)
     }
 
+    /// A window that begins in the future lasts: another cell's pass, or another machine's clock, is ahead of this one.
     fn lasts(&self, since: Timestamp, now: Timestamp) -> bool {
         let age = now.as_second().saturating_sub(since.as_second());
-        u64::try_from(age).is_ok_and(|age| age < self.window.as_secs())
+        u64::try_from(age).unwrap_or_default() < self.window.as_secs()
     }
 
     fn most(&self, existing: u32) -> (u32, String) {
@@ -139,14 +141,28 @@ pub struct Scope {
     pub declared_elsewhere: usize,
 }
 
+/// What a person has approved in a cell.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Approvals {
+    /// The removals that are released and were not seen done yet.
+    pub removals: BTreeSet<String>,
+    /// Under which set, and which digest, it was done last: what is held anew has another digest.
+    pub last: String,
+}
+
+impl Approvals {
+    /// Nobody has approved anything.
+    pub const NONE: Self = Self { removals: BTreeSet::new(), last: String::new() };
+}
+
 /// All that limits the removals of a cell.
 #[derive(Clone, Copy)]
 pub struct Budgets<'a> {
     /// The set's and the installation's; none where nothing limits. Asked only when there is something to remove, since
     /// it takes a look at every cell.
     pub scopes: &'a dyn Fn() -> Vec<Scope>,
-    /// Removals that a person has approved.
-    pub approved: &'a BTreeSet<String>,
+    /// What a person has approved.
+    pub approvals: &'a Approvals,
     /// Removals that are in a window already: they were tried before.
     pub reserved: &'a BTreeSet<Digest>,
     /// Whether there is any SharingPolicy.
@@ -155,14 +171,14 @@ pub struct Budgets<'a> {
 
 /// Nothing limits: laws and tables about something else.
 pub const UNLIMITED: Budgets<'static> =
-    Budgets { scopes: &Vec::new, approved: &BTreeSet::new(), reserved: &BTreeSet::new(), policies: true };
+    Budgets { scopes: &Vec::new, approvals: &Approvals::NONE, reserved: &BTreeSet::new(), policies: true };
 
 /// The removals of a cell that wait for a person.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HeldRemovals {
-    /// A digest of exactly these.
+    /// A digest of exactly these, held now: once it was approved, the same held again has another.
     pub digest: String,
-    /// Each by its fingerprint, at most as many as one approval covers.
+    /// What would be approved of each, at most as many as one approval covers.
     pub removals: BTreeSet<String>,
     /// How many there are.
     pub total: usize,
@@ -174,7 +190,10 @@ pub struct HeldRemovals {
 
 /// One removal in a plan.
 struct Removal {
+    /// Of what is removed from what: in a window it counts once.
     id: Digest,
+    /// Also of the cause and, where a container goes whole, of its grants: a person approves nothing else.
+    approvable: Digest,
     owner: Owner,
     /// The changes that make it.
     changes: Vec<Change>,
@@ -191,8 +210,8 @@ pub fn hold(plan: &mut Plan, listing: &Listing, budgets: &Budgets<'_>, now: Time
     let scopes = if removals.is_empty() { vec![] } else { (budgets.scopes)() };
     let (mut held, mut new, mut because) = (vec![], vec![], None);
     for removal in removals {
-        if budgets.approved.contains(removal.id.as_str()) {
-            plan.approved.insert(removal.id.to_string());
+        if budgets.approvals.removals.contains(removal.approvable.as_str()) {
+            plan.approved.insert(removal.approvable.to_string());
             continue;
         }
         if let Some(why) = never_alone(&removal, &scopes, budgets.policies, declared) {
@@ -208,7 +227,7 @@ pub fn hold(plan: &mut Plan, listing: &Listing, budgets: &Budgets<'_>, now: Time
     }
     plan.to_reserve = new.into_iter().map(|removal| (removal.owner, removal.id)).collect();
     withhold(plan, &held);
-    plan.held = because.map(|because| account(&held, because));
+    plan.held = because.map(|because| account(&held, because, &budgets.approvals.last));
 }
 
 /// Why a removal is never made without a person's word: what it rests on may well be a view that is empty by mistake.
@@ -258,10 +277,11 @@ fn removals(plan: &Plan, listing: &Listing) -> Vec<Removal> {
 /// A container that goes whole is one removal; else each principal and resource is one.
 fn of_container(owner: &Owner, who: &str, container: &Container, changes: &[Change]) -> Vec<Removal> {
     let limited: Vec<&Change> = changes.iter().filter(|change| is_limited(change)).collect();
-    let removal = |of: &[&Change], what: String| {
+    let removal = |of: &[&Change], what: String, grants: &str| {
         let cause = of.iter().map(|change| change.cause).max().unwrap_or(Cause::Edit);
         Removal {
             id: Digest::of([container.id.as_str(), &what]),
+            approvable: Digest::of([container.id.as_str(), &what, because(cause), grants]),
             owner: owner.clone(),
             changes: of.iter().map(|change| (*change).clone()).collect(),
             cause,
@@ -270,12 +290,12 @@ fn of_container(owner: &Owner, who: &str, container: &Container, changes: &[Chan
         }
     };
     if limited.iter().any(|change| change.kind == ChangeKind::Delete) {
-        return vec![removal(&limited, "delete the share".to_owned())];
+        return vec![removal(&limited, "delete the share".to_owned(), evidence(container).as_str())];
     }
     if limited.iter().any(|change| change.cause == Cause::Undeclared) {
-        return vec![removal(&limited, "take all principals out".to_owned())];
+        return vec![removal(&limited, "take all principals out".to_owned(), evidence(container).as_str())];
     }
-    limited.iter().map(|change| removal(&[change], describe(&change.kind))).collect()
+    limited.iter().map(|change| removal(&[change], describe(&change.kind), "")).collect()
 }
 
 fn is_limited(change: &Change) -> bool {
@@ -331,12 +351,12 @@ fn withhold(plan: &mut Plan, held: &[Removal]) {
     }
 }
 
-fn account(held: &[Removal], because: String) -> HeldRemovals {
-    let all: BTreeSet<String> = held.iter().map(|removal| removal.id.to_string()).collect();
+fn account(held: &[Removal], because: String, approved_last: &str) -> HeldRemovals {
+    let all: BTreeSet<String> = held.iter().map(|removal| removal.approvable.to_string()).collect();
     let total = all.len();
     let removals: BTreeSet<String> = all.into_iter().take(MOST_APPROVED).collect();
     HeldRemovals {
-        digest: Digest::of(&removals).to_string(),
+        digest: Digest::of(removals.iter().map(String::as_str).chain([approved_last])).to_string(),
         removals,
         total,
         because,

@@ -73,7 +73,8 @@ pub enum Fate {
     Revoke,
     /// The Share goes and its grants stay, on record: orphaned, or its namespace or kind is being deleted.
     Release,
-    /// It is being deleted, and whether its namespace or kind goes too could not be read: nothing is done.
+    /// It is being deleted, and whether its namespace or kind goes too could not be read: what ends and what policy takes
+    /// away goes, and nothing else is done.
     Undecided,
 }
 

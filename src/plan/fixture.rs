@@ -450,6 +450,7 @@ pub(crate) fn record(why: Why) -> Record {
     Record {
         generation: 1,
         why,
+        released: why == Why::Released,
         origin: None,
         first_seen: Some(at(0)),
         confirmed_at: Some(at(0)),

@@ -53,6 +53,11 @@ impl Gate {
         }
     }
 
+    /// Whether no removal at all may be made, whatever its cause.
+    pub fn is_shut_for_removals(&self) -> bool {
+        self.halted.is_some() || self.suspended || self.mode != Mode::Enforce || self.settling
+    }
+
     /// Whether nothing at all may be written for a Share, whatever it is: it then has no Ready condition to wait for.
     pub fn is_passive(&self, switches: Switches) -> bool {
         self.suspended || self.mode == Mode::Report || switches.suspend || switches.report

@@ -17,6 +17,8 @@ pub struct Record {
     pub generation: i64,
     /// Why it was made.
     pub why: Why,
+    /// A Share let it go, whatever its tags have said since.
+    pub released: bool,
     /// The Share that it came from.
     pub origin: Option<ShareKey>,
     /// When a complete reading first showed the container undeclared.
@@ -49,6 +51,7 @@ impl Record {
         let record = Self {
             generation: object.metadata.generation.unwrap_or_default(),
             why: status.why,
+            released: status.why == Why::Released || status.released_at.is_some(),
             origin: origin.map(|o| ShareKey { namespace: o.namespace.clone(), name: o.name.clone() }),
             first_seen: status.first_seen.as_ref().map(|at| at.0),
             confirmed_at: status.confirmed_at.as_ref().map(|at| at.0),

@@ -85,6 +85,7 @@ pub fn judge(undeclared: &Undeclared, record: Option<&Record>, sweep: &Sweep<'_>
         Why::OtherInstallation => {
             Verdict::shown(Phase::Reported, "it belongs to another installation and is left alone")
         }
+        Why::Undecided => Verdict::shown(Phase::Reported, undecided(undeclared.origin.as_ref())),
         Why::Released | Why::Foreign | Why::Orphaned => {
             let released = (undeclared.why == Why::Released).then(|| released(undeclared, record, sweep));
             match (record.map_or(Decision::None, |record| record.decision_on(&evidence)), released) {
@@ -133,6 +134,13 @@ pub fn disputed(share: &ShareKey) -> Verdict {
         "Share {share} has it on record as its own, while its mark says otherwise, so it is left alone; put the mark right, or delete that Share"
     );
     Verdict::shown(Phase::Reported, message)
+}
+
+fn undecided(share: Option<&ShareKey>) -> String {
+    let share = share.map(ToString::to_string).unwrap_or_default();
+    format!(
+        "its mark names Share {share}, which cannot be read or whose account means nothing, so it is left alone; put that Share right, or delete it"
+    )
 }
 
 fn adoptable(record: Option<&Record>) -> Verdict {

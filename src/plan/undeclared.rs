@@ -63,34 +63,34 @@ pub struct Marks<'a> {
     pub peers: &'a [String],
     /// What is on record of containers that nobody declared.
     pub records: &'a Records,
-    /// Shares that exist and cannot be read now: what they declare is not known, so nothing of theirs is undeclared.
+    /// Shares that exist and of which it cannot be told what they declare: what bears their mark is shown, and left alone.
     pub unreadable: &'a BTreeSet<ShareKey>,
 }
 
 /// The live containers that no Share claims, by ARN.
 pub fn undeclared(listing: &Listing, claimed: &BTreeSet<Arn>, marks: &Marks<'_>) -> Vec<Undeclared> {
     let unclaimed = listing.live().filter(|container| !claimed.contains(&container.id));
-    unclaimed.filter_map(|container| classify(container, marks)).collect()
+    unclaimed.map(|container| classify(container, marks)).collect()
 }
 
-fn classify(container: &Container, marks: &Marks<'_>) -> Option<Undeclared> {
+fn classify(container: &Container, marks: &Marks<'_>) -> Undeclared {
     let found = container.mark();
     let ours = found.filter(|mark| mark.installation == marks.installation);
-    if ours.as_ref().is_some_and(|mark| marks.unreadable.contains(&mark.share)) {
-        return None;
-    }
     let named = mark::installation_of(&container.tags);
-    let released = marks.records.get(&container.id).is_some_and(|record| record.why == Why::Released);
+    let released = marks.records.get(&container.id).is_some_and(|record| record.released);
     let why = match (&container.origin, named) {
         (Origin::ServiceManaged(_), _) => Why::ServiceManaged,
         (Origin::Standard, Some(id)) if marks.peers.iter().any(|peer| peer == id) => Why::OtherInstallation,
         (Origin::Standard, Some(id)) if released && id == marks.installation => Why::Released,
         (Origin::Standard, None) if released => Why::Released,
+        (Origin::Standard, _) if ours.as_ref().is_some_and(|mark| marks.unreadable.contains(&mark.share)) => {
+            Why::Undecided
+        }
         (Origin::Standard, Some(id)) if id == marks.installation => Why::Orphaned,
         (Origin::Standard, _) => Why::Foreign,
     };
     let origin = ours.map(|mark| mark.share);
-    Some(Undeclared { container: container.clone(), why, origin, verdict: Verdict::default() })
+    Undeclared { container: container.clone(), why, origin, verdict: Verdict::default() }
 }
 
 #[cfg(test)]
@@ -144,7 +144,7 @@ mod tests {
             // An id that nobody configured as a peer exempts nothing.
             (container("rogue", tags("somebody", "x"), Origin::Standard), Some(Why::Foreign)),
             (container("policy", BTreeMap::new(), policy_made), Some(Why::ServiceManaged)),
-            (container("poison", tags("us", "poison"), Origin::Standard), None),
+            (container("poison", tags("us", "poison"), Origin::Standard), Some(Why::Undecided)),
         ];
         for (container, expected) in table {
             let listing = Listing { containers: BTreeMap::from([(container.id.clone(), container.clone())]) };

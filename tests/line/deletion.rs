@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sharekeeper::model::Side;
 use simulator::aws::weather::{Fault, Lag, Moment, Trouble};
 
-use crate::world::{DATA, PARTNER, TGW, WEB, World, outside, policy, share};
+use crate::world::{DATA, PARTNER, TGW, WEB, World, outside, policy, set, share};
 
 fn orphan_policy() -> Value {
     policy(
@@ -261,4 +261,24 @@ async fn a_share_whose_creates_were_all_refused_goes_at_once() {
             world.share("hub").await.is_none().then_some(())
         })
         .await;
+}
+
+/// What is claimed by its mark alone was never made so by this Share: the difference is what git declares, not drift.
+#[tokio::test(start_paused = true)]
+async fn what_is_claimed_becomes_what_is_declared_where_drift_is_only_reported() {
+    let mut world = World::with_basics(68).await;
+    world.apply(set(json!({"drift": "Report"}))).await;
+    world.apply(orphan_policy()).await;
+    let spec = |targets: serde_json::Value| json!({"deletionPolicy": "Orphan", "targets": targets});
+    world.apply(share("hub", spec(json!([{"account": "data-prod"}])))).await;
+    world.start();
+    world.until_ready("hub").await;
+    world.delete_share("hub").await;
+    world.until_gone("hub").await;
+    world.apply(share("hub", spec(json!([{"account": "data-prod"}, {"account": "web-prod"}])))).await;
+    world.until_in_force([(TGW, DATA), (TGW, WEB)]).await;
+    let share = world.until_ready("hub").await;
+    assert!(share.status.unwrap().drift.is_empty());
+    world.rest(700).await;
+    world.rests().await;
 }

@@ -64,3 +64,22 @@ async fn it_bows_to_policy_within_the_budget() {
     world.rest(1500).await;
     world.until_in_force([(TGW, DATA)]).await;
 }
+
+/// Somebody takes the mark's tags away and puts them back.
+#[tokio::test(start_paused = true)]
+async fn it_stays_released_whatever_its_tags_have_said() {
+    let world = released(482).await;
+    let records = world.all_stored("undeclaredshares");
+    let named = records.iter().filter(|r| r["status"]["name"] != "partner-prefixes");
+    for arn in named.map(|record| record["status"]["id"].clone()).collect::<Vec<_>>() {
+        let tag = |value: &str| json!({"resourceShareArn": arn, "tags": [{"key": "sharekeeper.dev/installation", "value": value}]});
+        world.by_hand("TagResource", tag("somebody"));
+        world.rest(8000).await;
+        world.by_hand("TagResource", tag("test"));
+        world.rest(1500).await;
+    }
+    assert_eq!(whys(&world), ["Released", "Released"]);
+    let left = 6.0 * 3600.0 - (world.aws.now() - crate::world::EPOCH as f64);
+    world.rest(left.max(0.0) as u64 + 15).await;
+    world.until_in_force([(TGW, DATA), (TGW, WEB)]).await;
+}

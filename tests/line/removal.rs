@@ -173,6 +173,47 @@ async fn over_the_budget_nothing_at_all_is_removed_until_exactly_that_is_approve
     assert_eq!(cell["status"]["approved"]["removals"], Value::Null, "the approval is used up");
 }
 
+/// What a leader has that takes over, or a person who stops everything in between.
+#[tokio::test(start_paused = true)]
+async fn an_approval_outlives_a_halt_and_what_is_held_again_is_approved_again() {
+    let few = json!({"maxRemovals": 0});
+    let mut world = world(412, json!({"action": "Delete", "gracePeriod": "1h"}), few).await;
+    world.rest(700).await;
+    let deletions = |world: &World| world.aws_writes().iter().filter(|w| *w == "DeleteResourceShare").count();
+    let held = |world: &World| world.stored("accountregions", "", CELL).unwrap()["status"]["held"].clone();
+    let halted = json!({"halt": true, "budget": {"maxRemovals": 100, "maxPercent": 100}});
+    let mut digests = vec![];
+    for round in 0..2 {
+        made(&world, "stray", SUBNET_1, DATA, false);
+        world.rest(6000).await;
+        let before = held(&world);
+        digests.push(before["digest"].as_str().unwrap().to_owned());
+        installation(&world, halted.clone()).await;
+        world.rest(5).await;
+        world.start();
+        world.rest(60).await;
+        assert_eq!(held(&world), before, "a halt says nothing of what is held");
+        installation(&world, json!({"budget": {"maxRemovals": 100, "maxPercent": 100}})).await;
+        approve(&world, &digests[round]).await;
+        // It is taken up, and stopped before it is made.
+        world
+            .until("taken up", || async {
+                let cell = world.stored("accountregions", "", CELL)?;
+                (cell["status"]["approved"]["digest"] == digests[round].as_str()).then_some(())
+            })
+            .await;
+        installation(&world, halted.clone()).await;
+        world.rest(700).await;
+        let done = deletions(&world);
+        installation(&world, json!({"budget": {"maxRemovals": 100, "maxPercent": 100}})).await;
+        world.rest(700).await;
+        assert!(done <= deletions(&world));
+        assert_eq!(phase(&world, "stray"), "no record", "round {round}");
+        assert_eq!(held(&world), Value::Null, "round {round}");
+    }
+    assert_ne!(digests[0], digests[1]);
+}
+
 async fn approve(world: &World, digest: &str) {
     use kube::api::{Api, Patch, PatchParams};
     let regions: Api<sharekeeper::api::AccountRegion> = Api::all(world.client.clone());

@@ -1,6 +1,7 @@
 //! Ends, modes and policies: what they hold back and what they do not.
 
 use serde_json::{Value, json};
+use simulator::aws::weather::{Calls, Fault, Moment, Trouble};
 
 use crate::world::{DATA, PARTNER, TGW, WEB, World, condition, outside, policy, set, share};
 
@@ -246,4 +247,65 @@ async fn a_halt_stops_every_write_and_its_end_lets_them_go() {
     world.apply(share("hub", json!({"targets": [{"account": "web-prod"}]}))).await;
     world.rest(1300).await;
     world.until_in_force([(TGW, DATA)]).await;
+}
+
+/// One edit that takes somebody out of the Share and suspends it: he is declared no more, and has no end.
+#[tokio::test(start_paused = true)]
+async fn no_switch_of_the_tenant_keeps_whom_its_share_names_no_more() {
+    for (seed, switch) in [json!({"suspend": true}), json!({"enforcement": "Report"})].into_iter().enumerate()
+    {
+        let mut world = World::with_basics(32 + seed as u64).await;
+        let more =
+            policy("security", json!({"resourceTypes": ["ec2:TransitGateway"], "accounts": ["log-archive"]}));
+        world.apply(more.clone()).await;
+        let targets =
+            json!([{"account": "data-prod"}, {"account": "log-archive"}, outside("2026-12-25T00:00:00Z")]);
+        world.apply(share("hub", json!({"allowExternal": true, "targets": targets}))).await;
+        world.start();
+        world.until_ready("hub").await;
+        world.accept_invitations();
+        world.until_in_force([(TGW, DATA), (TGW, "333300002222"), (TGW, PARTNER)]).await;
+
+        let mut spec = json!({"allowExternal": true, "targets": [{"account": "data-prod"}]});
+        spec.as_object_mut().unwrap().extend(switch.as_object().unwrap().clone());
+        world.apply(share("hub", spec)).await;
+        // A policy allows log-archive still, so the switch holds it; nobody outside is without an end.
+        world.until_in_force([(TGW, DATA), (TGW, "333300002222")]).await;
+        world.rest(700).await;
+        world.until_in_force([(TGW, DATA), (TGW, "333300002222")]).await;
+        world.delete(more).await;
+        world.until_in_force([(TGW, DATA)]).await;
+        world.rest(700).await;
+        world.rests().await;
+    }
+}
+
+/// The Share is deleted with `Orphan` while nobody knows whether a policy lets it.
+#[tokio::test(start_paused = true)]
+async fn an_end_comes_on_time_while_a_deletion_cannot_be_decided() {
+    let mut world = World::with_basics(34).await;
+    let spec = json!({"allowExternal": true, "deletionPolicy": "Orphan",
+        "targets": [{"account": "data-prod"}, outside("2026-11-25T03:00:00Z")]});
+    world.apply(share("hub", spec)).await;
+    world.start();
+    world.until_ready("hub").await;
+    world.accept_invitations();
+    world.until_in_force([(TGW, DATA), (TGW, PARTNER)]).await;
+    world.stop();
+    world.weather(|weather| {
+        let calls = Calls { service: Some("organizations".into()), ..Calls::default() };
+        weather.faults.push(Fault { calls, ..Fault::always("", Moment::Before, Trouble::AccessDenied) });
+    });
+    world.start();
+    world.rest(30).await;
+    world.delete_share("hub").await;
+    world.rest(700).await;
+    world.until_in_force([(TGW, DATA), (TGW, PARTNER)]).await;
+    let left = 3.0 * 3600.0 - (world.aws.now() - crate::world::EPOCH as f64);
+    world.rest(left as u64 + 15).await;
+    world.until_in_force([(TGW, DATA)]).await;
+    assert!(world.share("hub").await.is_some(), "whether it goes with its grants is not decided");
+    world.weather(|weather| weather.faults.clear());
+    world.until_gone("hub").await;
+    world.until_in_force([]).await;
 }

@@ -156,3 +156,67 @@ async fn a_record_that_somebody_deletes_comes_back() {
     world.rest(10).await;
     assert_eq!(named(&world), [pair("partner-prefixes", "Foreign")]);
 }
+
+/// Whoever may tag his share in AWS and write a Share in some namespace could hide what he lets in.
+#[tokio::test(start_paused = true)]
+async fn the_mark_of_a_share_whose_account_means_nothing_hides_nobody_outside() {
+    let mut world = World::with_basics(147).await;
+    world.apply(undeclared(json!({"action": "Delete", "gracePeriod": "0s"}))).await;
+    world.apply(share("keeps", json!({"targets": [{"account": "data-prod"}]}))).await;
+    world.apply(share("ghost", json!({"account": "nobody-of-that-name", "resources": [{"arn": "arn:aws:ec2:eu-west-1:111122223333:prefix-list/pl-0a1b2c3d4e5f60001"}], "targets": [{"account": "data-prod"}]}))).await;
+    world.start();
+    world.until_ready("keeps").await;
+    let mark = json!([
+        {"key": "sharekeeper.dev/installation", "value": "test"}, {"key": "sharekeeper.dev/namespace", "value": "network-team"},
+        {"key": "sharekeeper.dev/name", "value": "ghost"}, {"key": "sharekeeper.dev/side", "value": "outer"},
+        {"key": "sharekeeper.dev/uid", "value": "made-up"}]);
+    let made = world.by_hand(
+        "CreateResourceShare",
+        json!({"name": "quiet", "principals": [crate::world::PARTNER], "resourceArns": [LIST], "allowExternalPrincipals": true, "tags": mark}),
+    );
+    world.rest(8000).await;
+    let records = world.all_stored("undeclaredshares");
+    let record = records.iter().find(|r| r["status"]["id"] == made["resourceShare"]["resourceShareArn"]);
+    let status = &record.expect("it is on record")["status"];
+    assert_eq!((&status["external"], &status["why"]), (&json!(1), &json!("Undecided")), "{status:#}");
+    assert_eq!(status["phase"], "Reported");
+    let message = status["message"].as_str().unwrap();
+    assert!(message.contains("network-team/ghost") && message.contains("put that Share right"), "{message}");
+    // It may be that Share's, so it stays until that is settled.
+    world.delete_share("ghost").await;
+    world.rest(1500).await;
+    assert_eq!(
+        world.aws_writes().iter().filter(|w| *w == "DeleteResourceShare").count(),
+        2,
+        "the legacy one, and it"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_somebody_keeps_stays_on_record_however_much_lets_somebody_outside_in() {
+    let mut world = World::with_basics(148).await;
+    world.apply(undeclared(json!({"objects": "All"}))).await;
+    let kept = world.by_hand("CreateResourceShare", json!({"name": "zz-kept", "principals": [DATA], "resourceArns": [SUBNET_1], "allowExternalPrincipals": false}));
+    let kept = kept["resourceShare"]["resourceShareArn"].clone();
+    world.start();
+    world.rest(60).await;
+    let record = || {
+        let records = world.all_stored("undeclaredshares");
+        records.into_iter().find(|record| record["status"]["id"] == kept)
+    };
+    let seen = record().unwrap();
+    world
+        .apply(json!({"apiVersion": "sharekeeper.dev/v1alpha1", "kind": "UndeclaredShare",
+            "metadata": {"name": seen["metadata"]["name"]},
+            "spec": {"decision": "Keep", "reason": "known", "evidence": seen["status"]["evidence"]}}))
+        .await;
+    for n in 0..205 {
+        // AWS lets so many invitations wait.
+        world.accept_invitations();
+        world.by_hand("CreateResourceShare", json!({"name": format!("flood-{n}"), "principals": [crate::world::PARTNER], "resourceArns": [LIST], "allowExternalPrincipals": true}));
+    }
+    world.rest(8000).await;
+    assert_eq!(world.all_stored("undeclaredshares").len(), 200);
+    let record = record().expect("it is on record");
+    assert_eq!((&record["spec"]["decision"], &record["status"]["phase"]), (&json!("Keep"), &json!("Kept")));
+}

@@ -346,7 +346,8 @@ impl World {
 
     /// The partner accepts all invitations.
     pub fn accept_invitations(&self) {
-        let received = self.as_account(example::PARTNER, "GetResourceShareInvitations", json!({}));
+        let received =
+            self.as_account(example::PARTNER, "GetResourceShareInvitations", json!({"maxResults": 500}));
         for invitation in received["resourceShareInvitations"].as_array().unwrap() {
             if invitation["status"] == "PENDING" {
                 let arn = invitation["resourceShareInvitationArn"].clone();

@@ -54,6 +54,8 @@ pub struct Rules {
 
 /// How long what has ended may take to be out where nothing goes wrong, in seconds.
 const ENDS_WITHIN: f64 = 150.0;
+/// How long an invitation may wait until the partner looks for it, in seconds.
+const ACCEPTANCE: f64 = 100.0;
 
 /// Stands at every AWS call and holds what is in force against what is declared.
 pub struct Oracle {
@@ -270,7 +272,9 @@ impl Oracle {
         for grant in appeared {
             let left = book.left.get(&grant).copied().unwrap_or(f64::NEG_INFINITY);
             // When somebody outside accepts an invitation is not the controller's to say: it must have been declared once.
-            let last = if grant.1.1 == PARTNER { f64::MIN } else { book.looked - grace.appearing };
+            // What an invitation let wait comes into force when it is accepted.
+            let accepting = if grant.1.1 == PARTNER { ACCEPTANCE } else { 0.0 };
+            let last = book.looked - grace.appearing - accepting;
             if !book.may.contains(&grant) && left < last && !book.is_by_hand(&grant, f64::MIN) {
                 let (share, (resource, principal)) = grant;
                 book.violations.push(format!(

@@ -89,10 +89,13 @@ impl Strays {
             }
         }
         let most = self.removal?.most.filter(|_| !self.approved)?;
-        let first = self.gone.first()?;
-        let within = self.gone.iter().filter(|at| **at < first + WINDOW).count();
-        (within > most as usize)
-            .then(|| format!("{within} shares were removed within an hour, and {most} may be"))
+        // A window begins before its first removal, so that an hour may reach into two.
+        let mut hours = self.gone.iter().enumerate().map(|(n, from)| {
+            let within = self.gone.iter().skip(n).filter(|at| **at < from + WINDOW).count();
+            (within, if n == 0 { most as usize } else { 2 * most as usize })
+        });
+        let (within, most) = hours.find(|(within, most)| within > most)?;
+        Some(format!("{within} shares were removed within an hour, and {most} may be"))
     }
 
     /// What is not as it should end.

@@ -169,7 +169,7 @@ impl Governed {
             unreadable: self.undecided.clone(),
             records: records.map(|(id, record)| (id.clone(), record.clone())).collect(),
             scopes: Box::new(Vec::new),
-            approved: BTreeSet::new(),
+            approvals: crate::plan::budget::Approvals::default(),
             installation: installation.spec.id.clone(),
             peers: installation.spec.peers.clone(),
             now: self.now,

@@ -71,6 +71,9 @@ pub(super) fn obstacle(found: &Undeclared) -> Option<String> {
         (Why::Orphaned | Why::Released, _) => Some(format!(
             "it carries the mark of Share{origin}, which is not there; apply that Share again, and it takes its share back"
         )),
+        (Why::Undecided, _) => Some(format!(
+            "it carries the mark of Share{origin}, which cannot be read or whose account means nothing; put that Share right, or delete it"
+        )),
         (Why::OtherInstallation, _) => {
             let installation = mark::installation_of(&container.tags).unwrap_or_default();
             Some(format!("it belongs to installation {installation}, a peer"))

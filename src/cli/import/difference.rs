@@ -108,6 +108,7 @@ fn refusal(container: &Container, share: &Share, gathered: &Gathered) -> Option<
     let record = Record {
         generation: 1,
         why: Why::Foreign,
+        released: false,
         origin: None,
         first_seen: Some(gathered.now),
         confirmed_at: Some(gathered.now),
@@ -143,7 +144,7 @@ fn supposed(
         unreadable: BTreeSet::new(),
         records,
         scopes: Box::new(Vec::new),
-        approved: BTreeSet::new(),
+        approvals: crate::plan::budget::Approvals::default(),
         installation: gathered.installation.clone(),
         peers: gathered.peers.clone(),
         gate: gathered.gate.clone(),

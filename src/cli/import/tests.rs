@@ -49,7 +49,7 @@ fn gathered(organization: OrganizationView) -> Gathered {
         unreadable: BTreeSet::new(),
         records: BTreeMap::new(),
         scopes: Box::new(Vec::new),
-        approved: BTreeSet::new(),
+        approvals: crate::plan::budget::Approvals::default(),
         installation: "us".into(),
         peers: vec![],
         gate: Gate {

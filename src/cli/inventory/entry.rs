@@ -67,7 +67,8 @@ pub struct ShareEntry {
     /// The Share that declares it; more than one where they contend for it, and none of them then changes it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub declared_by: Vec<DeclaredBy>,
-    /// Why no Share declares it: `Foreign`, `Orphaned`, `OtherInstallation`, `ServiceManaged` or `Released`. None where one
+    /// Why no Share declares it: `Foreign`, `Orphaned`, `OtherInstallation`, `ServiceManaged`, `Released` or
+    /// `Undecided`. None where one
     /// does, and where it is being deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undeclared: Option<undeclared_share::Why>,
@@ -174,7 +175,7 @@ pub(super) fn shares(gathered: &Gathered, listing: &Listing) -> Vec<ShareEntry> 
         .map(|container| {
             let found = undeclared.get(&container.id).copied();
             let owners = owners.get(&container.id).cloned().unwrap_or_default();
-            entry(container, owners_or_mark(owners, container, found), found, tree)
+            entry(container, owners, found, tree)
         })
         .collect();
     entries.sort_by(|a, b| (&a.name, &a.arn).cmp(&(&b.name, &b.arn)));
@@ -192,19 +193,6 @@ fn owners(plan: &Plan) -> BTreeMap<Arn, Vec<(ShareKey, Side)>> {
         }
     }
     owners
-}
-
-/// What lives and is neither claimed nor undeclared belongs to a Share that cannot be read, or whose account means nothing: its
-/// mark names it.
-fn owners_or_mark(
-    owners: Vec<(ShareKey, Side)>,
-    container: &Container,
-    undeclared: Option<&Undeclared>,
-) -> Vec<(ShareKey, Side)> {
-    if !owners.is_empty() || undeclared.is_some() || !container.state.is_live() {
-        return owners;
-    }
-    container.mark().map(|mark| (mark.share, mark.side)).into_iter().collect()
 }
 
 fn entry(

@@ -153,16 +153,10 @@ fn whose(share: &ShareEntry) -> String {
                 share.declared_by.iter().map(|by| format!("{}/{}", by.namespace, by.name)).collect();
             names.join(" and ")
         }
+        Some(Why::Undecided) => format!("perhaps {}", share.origin.as_deref().unwrap_or_default()),
         Some(why) => {
-            let word = match why {
-                Why::Orphaned => "Orphaned",
-                Why::OtherInstallation => "OtherInstallation",
-                Why::ServiceManaged => "ServiceManaged",
-                Why::Released => "Released",
-                Why::Foreign => "Foreign",
-            };
             let origin = share.origin.as_ref().map(|origin| format!(" ({origin})")).unwrap_or_default();
-            format!("nobody: {word}{origin}")
+            format!("nobody: {}{origin}", why.as_str())
         }
     }
 }

@@ -1,7 +1,7 @@
 //! From a plan to its report: each change with what it replaces and what declares it.
 
 use crate::{
-    api::{Reason, undeclared_share},
+    api::Reason,
     cli::plan::report::{
         Action, CellReport, ChangeReport, ContainerReport, RefusalReport, RefusalStanding, ShareReport,
         UndeclaredReport, Verb, What, Why,
@@ -119,14 +119,7 @@ fn undeclared(found: &Undeclared) -> UndeclaredReport {
     UndeclaredReport {
         arn: id.to_string(),
         name: name.clone(),
-        why: match found.why {
-            undeclared_share::Why::Orphaned => "Orphaned",
-            undeclared_share::Why::OtherInstallation => "OtherInstallation",
-            undeclared_share::Why::ServiceManaged => "ServiceManaged",
-            undeclared_share::Why::Released => "Released",
-            undeclared_share::Why::Foreign => "Foreign",
-        }
-        .to_owned(),
+        why: found.why.as_str().to_owned(),
         origin: found.origin.as_ref().map(ToString::to_string),
         external_principals: texts(external),
         principals: texts(inside),

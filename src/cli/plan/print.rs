@@ -198,6 +198,9 @@ impl UndeclaredReport {
             "Orphaned" => format!(
                 "made for Share {origin}, which is not among these manifests; deleting that Share revokes this"
             ),
+            "Undecided" => {
+                format!("perhaps Share {origin}'s, which cannot be read or whose account means nothing")
+            }
             "OtherInstallation" => "another installation's".to_owned(),
             "ServiceManaged" => "made by AWS from a resource's own policy".to_owned(),
             _ => "made by somebody else".to_owned(),

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use futures::{FutureExt, StreamExt, stream};
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use kube::{
     Api, Resource, ResourceExt,
     api::{ListParams, ObjectList},
@@ -30,9 +30,9 @@ use crate::{
 const PAGE: u32 = 500;
 /// Pages at most: a listing that does not end is no listing.
 const PAGES: usize = 1000;
-/// Shares that are read at once.
+/// Objects that are read at once.
 const READS_AT_ONCE: usize = 8;
-/// The longest that the rules are waited for.
+/// The longest that each of them is waited for.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// What was read live, for all removals of one pass.
@@ -78,15 +78,20 @@ pub(super) async fn look(
 ) -> Result<Confirmed, String> {
     let client = context.writer.client();
     let shares = &Api::<Guarded<Share>>::all(client.clone());
-    let shares = all(|params| async move { shares.list(&params).await }).await?;
-    let records: Api<UndeclaredShare> = Api::all(client.clone());
-    let mut same_records = true;
-    for chain in chains {
-        let Owner::Nobody(id) = &chain.owner else { continue };
-        let name = record_name(&gathered.cell, id);
+    let shares = in_time(all(|params| async move { shares.list(&params).await })).await?;
+    let records: &Api<UndeclaredShare> = &Api::all(client.clone());
+    let planned: Vec<(String, i64)> = chains
+        .iter()
+        .filter_map(|chain| match &chain.owner {
+            Owner::Nobody(id) => Some((record_name(&gathered.cell, id), chain.generation)),
+            Owner::Share(..) => None,
+        })
+        .collect();
+    let each = stream::iter(planned).map(|(name, generation)| async move {
         let record = records.get_opt(&name).await.map_err(|error| unread(&error))?;
-        same_records &= record.is_some_and(|record| record.metadata.generation == Some(chain.generation));
-    }
+        Ok::<_, String>(record.is_some_and(|record| record.metadata.generation == Some(generation)))
+    });
+    let same_records = in_time(each.buffered(READS_AT_ONCE).try_all(|same| async move { same })).await?;
     let same_rules = has_same_rules(context, gathered).await?;
     let arns: Vec<Arn> = chains.iter().filter_map(|chain| chain.container.clone()).collect();
     let listing = observe::these(clients, &arns).await.map_err(|error| error.lasting())?;
@@ -147,14 +152,18 @@ pub(super) async fn has_same_rules(context: &Context, gathered: &Gathered) -> Re
         let live = all(|params| async move { policies.list_metadata(&params).await }).await?;
         Ok((set, live))
     };
-    let (set, live) = tokio::time::timeout(PATIENCE, reads)
-        .await
-        .unwrap_or_else(|_elapsed| Err("what it rests on could not be read in time".to_owned()))?;
+    let (set, live) = in_time(reads).await?;
     let same_set = set.is_some_and(|set| version(&set.metadata) == version(&gathered.set.metadata));
     let live: BTreeSet<_> = live.into_iter().map(|p| (p.metadata.uid, p.metadata.generation)).collect();
     let planned: BTreeSet<_> =
         gathered.policies.iter().map(|policy| (policy.uid(), policy.meta().generation)).collect();
     Ok(same_set && live == planned)
+}
+
+/// What reads give, or that they took too long.
+async fn in_time<T>(reads: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    let read = tokio::time::timeout(PATIENCE, reads).await;
+    read.unwrap_or_else(|_elapsed| Err("what it rests on could not be read in time".to_owned()))
 }
 
 /// All that a listing has now, page by page.

@@ -2,12 +2,9 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use k8s_openapi::{
-    api::core::v1::Namespace, apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
-};
-use kube::{Api, Resource, ResourceExt};
+use kube::ResourceExt;
 
-use super::budgets;
+use super::{budgets, departures::with_departures};
 use crate::{
     api::{AccountRegion, AccountSet, Pin, PinKind, Share, SharingPolicy, duration},
     controllers::{
@@ -19,7 +16,7 @@ use crate::{
     model::{AccountId, Cell, Digest, ShareKey, Timestamp},
     org::Tree,
     plan::{
-        budget::{Budgets, Scope},
+        budget::{Approvals, Budgets, Scope},
         claim::Recollection,
         desired::Desired,
         gate::Gate,
@@ -65,8 +62,8 @@ pub struct Gathered {
     pub records: Records,
     /// The set's budget and the installation's, and what is known to use them.
     pub scopes: ScopesOf,
-    /// Removals that a person has approved, by their fingerprints.
-    pub approved: BTreeSet<String>,
+    /// What a person has approved.
+    pub approvals: Approvals,
     /// `Installation.spec.id`.
     pub installation: String,
     /// `Installation.spec.peers`.
@@ -130,7 +127,7 @@ impl Gathered {
         };
         let budgets = Budgets {
             scopes: &self.scopes,
-            approved: &self.approved,
+            approvals: &self.approvals,
             reserved,
             policies: !self.policies.is_empty(),
         };
@@ -210,15 +207,9 @@ pub async fn gather(context: &Arc<Context>, cell: &Cell, region: &AccountRegion)
     let organization = context.organization(set.spec.organization.as_deref());
     let account_name =
         tree(&organization).and_then(|tree| tree.accounts.get(&cell.account)).map(|a| a.name.clone());
-    let candidates = context.shares_of(cell, account_name.as_deref());
-    let mut shares = vec![];
-    for share in candidates {
-        let Ok(readable) = &share.0 else { continue };
-        if belongs(readable, cell, &organization) {
-            let departure = departure(context, readable).await;
-            shares.push((share, departure));
-        }
-    }
+    let mut candidates = context.shares_of(cell, account_name.as_deref());
+    candidates.retain(|share| share.0.as_ref().is_ok_and(|share| belongs(share, cell, &organization)));
+    let shares = with_departures(context, candidates).await;
     let settling = context.lease.as_ref().is_some_and(|lease| !lease.may_remove());
     Rule::Governed(Box::new(Gathered {
         cell: cell.clone(),
@@ -229,7 +220,7 @@ pub async fn gather(context: &Arc<Context>, cell: &Cell, region: &AccountRegion)
         unreadable: context.undecided_shares(),
         records: records(context, cell),
         scopes: budgets::scopes(context, cell, &name),
-        approved: approved(region, &set),
+        approvals: approvals(region, &set),
         peers: installation.spec.peers,
         installation: installation.spec.id,
         set,
@@ -238,10 +229,13 @@ pub async fn gather(context: &Arc<Context>, cell: &Cell, region: &AccountRegion)
 }
 
 /// What a person approved under this very set.
-fn approved(region: &AccountRegion, set: &AccountSet) -> BTreeSet<String> {
-    let approvals = region.status.iter().flat_map(|status| &status.approved);
-    let of_set = approvals.filter(|approved| approved.account_set_uid.as_deref() == Some(uid(set)));
-    of_set.flat_map(|approved| approved.removals.clone()).collect()
+fn approvals(region: &AccountRegion, set: &AccountSet) -> Approvals {
+    let approved = region.status.as_ref().and_then(|status| status.approved.as_ref());
+    let of_set = approved.filter(|approved| approved.account_set_uid.as_deref() == Some(uid(set)));
+    Approvals {
+        removals: of_set.iter().flat_map(|approved| approved.removals.iter().cloned()).collect(),
+        last: format!("{} {}", uid(set), of_set.map_or("", |approved| &approved.digest)),
+    }
 }
 
 /// A set's UID; blank for a manifest that was never applied.
@@ -261,35 +255,6 @@ pub fn belongs(share: &Share, cell: &Cell, organization: &OrganizationView) -> b
         Some(id) => id == cell.account,
         None => tree(organization)
             .is_some_and(|tree| tree.account(&share.spec.account).is_ok_and(|id| id == cell.account)),
-    }
-}
-
-/// Why a Share is going, by live reads: nothing is cut off because a namespace or the kind itself is being deleted.
-async fn departure(context: &Context, share: &Share) -> Departure {
-    if share.meta().deletion_timestamp.is_none() {
-        return Departure::Stays;
-    }
-    let client = context.writer.client();
-    let namespaces: Api<Namespace> = Api::all(client.clone());
-    let kinds: Api<CustomResourceDefinition> = Api::all(client.clone());
-    let namespace = share.namespace().unwrap_or_default();
-    let reads = async {
-        let namespace = namespaces.get_opt(&namespace).await?;
-        let kind = kinds.get_opt("shares.sharekeeper.dev").await?;
-        Ok::<_, kube::Error>((namespace, kind))
-    };
-    let going = |deleting: Option<bool>| deleting.unwrap_or(true);
-    match tokio::time::timeout(std::time::Duration::from_secs(15), reads).await {
-        Ok(Ok((namespace, kind))) => {
-            let namespace = going(namespace.map(|n| n.metadata.deletion_timestamp.is_some()));
-            let kind = going(kind.map(|k| k.metadata.deletion_timestamp.is_some()));
-            if namespace || kind { Departure::SweptAway } else { Departure::Deleted }
-        }
-        Ok(Err(error)) => {
-            tracing::warn!(%error, share = %share.name_any(), "whether the namespace is being deleted could not be read; the deletion waits");
-            Departure::Undecided
-        }
-        Err(_elapsed) => Departure::Undecided,
     }
 }
 

@@ -3,6 +3,7 @@
 mod absent;
 mod budgets;
 mod confirm;
+mod departures;
 pub mod execute;
 pub mod gather;
 mod intents;

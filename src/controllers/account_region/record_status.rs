@@ -74,6 +74,7 @@ pub(super) fn status(
         first_seen: Some(seen.unwrap_or(Time(now))),
         confirmed_at: confirmed,
         account_set_uid: Some(sightings.set.to_owned()),
+        released_at: before.released_at.clone(),
         ends: before.ends.clone(),
         evidence: Some(undeclared.evidence().to_string()),
         phase: verdict.phase,
@@ -143,7 +144,7 @@ fn message(undeclared: &Undeclared, external: i32) -> String {
         Why::Foreign => "no Share declares it and it carries no mark of ours; ",
         Why::Orphaned => "it carries our mark, but no Share declares it; ",
         // The verdict says it all.
-        Why::OtherInstallation | Why::ServiceManaged | Why::Released => "",
+        Why::OtherInstallation | Why::ServiceManaged | Why::Released | Why::Undecided => "",
     };
     let name = &undeclared.container.name;
     match undeclared.verdict.message.as_str() {

@@ -23,8 +23,8 @@ use crate::{
         formats::STATUS_LIST_MAX,
         share_status::{self, ContainerState, ShareContainer},
         undeclared_share::{
-            Origin, Phase, UndeclaredEnd, UndeclaredPrincipal, UndeclaredShareSpec, UndeclaredShareStatus,
-            Why,
+            Decision, Origin, Phase, UndeclaredEnd, UndeclaredPrincipal, UndeclaredShareSpec,
+            UndeclaredShareStatus, Why,
         },
     },
     controllers::{context::Context, telemetry::Weight},
@@ -43,7 +43,7 @@ use crate::{
 
 /// The most ends that a record has; a Share has at most as many targets.
 const ENDS_MAX: usize = 1000;
-/// The most objects a cell; the rest are counts.
+/// The most objects a cell of what is only reported; the rest are counts.
 const MOST: usize = 200;
 
 /// Makes, updates and deletes the records of a cell. Only a whole reading shows that something is gone.
@@ -87,7 +87,12 @@ fn is_settled(
     let cell = &pass.gathered.cell;
     let container = listing.containers.values().find(|container| record_name(cell, &container.id) == name);
     let claimed = !pass.plan.undeclared.iter().any(|u| record_name(cell, &u.container.id) == name);
-    let just_released = record.status.as_ref().is_none_or(|status| status.why == Why::Released);
+    let just_released = record
+        .status
+        .as_ref()
+        .is_none_or(|status| status.why == Why::Released || status.released_at.is_some());
+    // What somebody decided is not forgotten while there is anything to decide about.
+    let decided = record.spec.decision != Decision::None;
     match container {
         // The consent may yet say `force`.
         Some(container) if pass.plan.adopting.contains_key(&container.id) => false,
@@ -95,7 +100,7 @@ fn is_settled(
         None => pass.observed.read.is_full() && id_of(record).is_none_or(|id| memory.unlisted_for_long(&id)),
         Some(container) if !container.state.is_live() => true,
         Some(_) if claimed => !names_of_released(pass).contains(name),
-        Some(_) => !just_released,
+        Some(_) => !just_released && !decided,
     }
 }
 
@@ -115,18 +120,19 @@ pub(super) fn is_of(record: &UndeclaredShare, cell: &Cell) -> bool {
     record.name_any().starts_with(&format!("{cell}."))
 }
 
-/// Which are shown as objects: what is released, decided or to be removed, then outside first, then by ARN.
+/// Which are shown as objects: all that is released, decided or to be removed; of the others at most so many in all, outside
+/// first, then by ARN.
 fn shown<'p>(pass: &'p Pass<'_>) -> Vec<&'p Undeclared> {
     let spec = &pass.gathered.set.spec.undeclared;
     let all = spec.objects == UndeclaredObjects::All;
     let wanted = |u: &&Undeclared| {
         u.verdict.recorded || ((all || u.is_external()) && ignored(&spec.ignore, u).is_none())
     };
-    let mut shown: Vec<&Undeclared> = pass.plan.undeclared.iter().filter(wanted).collect();
-    shown.sort_by_key(|u| {
-        (u.why != Why::Released, !u.is_external(), !u.verdict.recorded, u.container.id.clone())
-    });
-    shown.truncate(MOST);
+    let wanted = pass.plan.undeclared.iter().filter(wanted);
+    let (mut shown, mut others): (Vec<_>, Vec<_>) = wanted.partition(|u| u.verdict.recorded);
+    others.sort_by_key(|u| (!u.is_external(), u.container.id.clone()));
+    others.truncate(MOST.saturating_sub(shown.len()));
+    shown.append(&mut others);
     shown
 }
 
@@ -219,16 +225,14 @@ pub(crate) async fn abandon(context: &Arc<Context>, cell: &Cell, share: &Share) 
         let Some(arn) = container.id.as_ref().and_then(|id| id.parse::<Arn>().ok()) else { continue };
         let outer = container.side == share_status::Side::Outer;
         let principals = known.principals.iter().filter(|p| p.external == outer && !p.id.is_empty());
-        let ends = principals
-            .clone()
-            .filter_map(|p| Some(UndeclaredEnd { id: p.id.clone(), until: p.until.clone()? }));
         let name = record_name(cell, &arn);
         // Read live: a former attempt may have made it and died before it was filled in.
         let existing = context.writer.live::<UndeclaredShare>(&name).await?;
         let before = existing.as_ref().and_then(|record| record.status.clone()).unwrap_or_default();
         let after = UndeclaredShareStatus {
             id: arn.to_string(),
-            ends: ends.take(ENDS_MAX).collect(),
+            released_at: before.released_at.clone().or_else(|| Some(Time(context.now()))),
+            ends: ends(share),
             account: cell.account.to_string(),
             region: cell.region.to_string(),
             mechanism: container.mechanism.clone(),
@@ -257,6 +261,15 @@ pub(crate) async fn abandon(context: &Arc<Context>, cell: &Cell, share: &Share) 
     Ok(())
 }
 
+/// When the access of those outside ends, by the spec, which names them by their ids: a status does not list them all.
+fn ends(share: &Share) -> Vec<UndeclaredEnd> {
+    let ends = share.spec.targets.iter().filter_map(|target| {
+        let id = target.external_account.clone().or_else(|| target.external_role.clone())?;
+        Some(UndeclaredEnd { id, until: target.until.clone()? })
+    });
+    ends.take(ENDS_MAX).collect()
+}
+
 /// Puts the containers of a Share that is let go on record, with the ends of its outside targets.
 pub(super) async fn release(
     context: &Arc<Context>,
@@ -277,14 +290,16 @@ pub(super) async fn release(
             let id = target.principal.as_ref()?.to_string();
             Some(UndeclaredEnd { id, until: Time(target.until?) })
         });
+        let known = existing.and_then(|record| record.status.clone()).unwrap_or_default();
         let before = UndeclaredShareStatus {
+            released_at: known.released_at.clone().or(Some(Time(pass.gathered.now))),
             ends: ends.take(ENDS_MAX).collect(),
             origin: Some(Origin {
                 namespace: desired.key.namespace.clone(),
                 name: desired.key.name.clone(),
                 uid: Some(desired.uid.clone()),
             }),
-            ..existing.and_then(|record| record.status.clone()).unwrap_or_default()
+            ..known
         };
         let undeclared = Undeclared {
             container: container.clone(),

@@ -59,9 +59,14 @@ pub(super) fn region_status<'s>(
     status
 }
 
-/// What waits for a person. While AWS cannot be read it stays as it was.
+/// Whether a pass can tell what the budgets hold and what was approved of it: AWS was read, and removals may be made at all.
+fn tells_of_removals(pass: &Pass<'_>) -> bool {
+    !matches!(pass.observed.reading, Reading::Unknown(_)) && !pass.gathered.gate.is_shut_for_removals()
+}
+
+/// What waits for a person. While that cannot be told it stays as it was.
 fn held(pass: &Pass<'_>, before: Option<&Held>) -> Option<Held> {
-    if matches!(pass.observed.reading, Reading::Unknown(_)) {
+    if !tells_of_removals(pass) {
         return before.cloned();
     }
     let held = pass.plan.held.as_ref()?;
@@ -79,7 +84,7 @@ fn held(pass: &Pass<'_>, before: Option<&Held>) -> Option<Held> {
 fn approved(region: &AccountRegion, pass: &Pass<'_>, before: Option<&Approved>) -> Option<Approved> {
     let set = &pass.gathered.set;
     let before = before.filter(|before| before.account_set_uid.as_deref() == Some(uid(set)));
-    if matches!(pass.observed.reading, Reading::Unknown(_)) {
+    if !tells_of_removals(pass) {
         return before.cloned();
     }
     let asked = region.annotations().get(APPROVE);

@@ -4,13 +4,15 @@
 //! left in the share that should not be there, and the other way round: otherwise the write would grant what nobody
 //! declared. Removals never wait.
 
+mod permissions;
+
 use std::collections::BTreeSet;
 
 use crate::{
-    model::{Mark, ResourceType, Side, Timestamp},
+    model::{Mark, Principal, ResourceType, Side, Timestamp},
     mutant::{self, Mutant},
     plan::{
-        change::{Change, ChangeKind, Difference, Effect, PermissionChange},
+        change::{Change, ChangeKind, Difference, Effect},
         claim::Claim,
         desired::{Cause, DesiredContainer, DesiredShare, Fate, Presence, Standing},
         observed::{AssociationState, Container, ContainerState, Row},
@@ -20,12 +22,14 @@ use crate::{
 /// How long a FAILED row stands before it is taken out and tried again, in seconds.
 const RETRY_FAILED_AFTER: i64 = 600;
 
-/// What to change so that the claimed container becomes the desired one.
+/// What to change so that the claimed container becomes the desired one. `open` are principals in it that nothing declares
+/// and that no switch of the tenant may hold.
 pub fn diff(
     share: &DesiredShare,
     want: &DesiredContainer,
     have: &Claim<'_>,
     mark: &Mark,
+    open: &BTreeSet<Principal>,
     now: Timestamp,
 ) -> Difference {
     let mut difference =
@@ -49,7 +53,7 @@ pub fn diff(
             difference.waits.push(format!("{id} now belongs to {to} and is left alone"));
         }
         (Claim::Found(container), _) => {
-            Comparison { share, want, container, mark, now, pending }.run(&mut difference);
+            Comparison { share, want, container, mark, open, now, pending }.run(&mut difference);
         }
     }
     difference
@@ -72,6 +76,7 @@ struct Comparison<'a> {
     want: &'a DesiredContainer,
     container: &'a Container,
     mark: &'a Mark,
+    open: &'a BTreeSet<Principal>,
     now: Timestamp,
     /// The cause of whatever no refusal explains.
     pending: Cause,
@@ -82,11 +87,17 @@ impl Comparison<'_> {
         if let Some(wait) = self.unwritable() {
             return out.waits.push(wait);
         }
+        if self.share.fate == Fate::Undecided && self.removals_beyond_tenant().is_empty() {
+            return;
+        }
         if self.must_mark_first() {
             return out.changes.push(ChangeKind::Mark.because(self.cause_of_mark()));
         }
         if self.want.presence == Presence::Gone && self.may_delete_whole() {
             return out.changes.push(ChangeKind::Delete.because(self.cause_of_deletion()));
+        }
+        if self.share.fate == Fate::Undecided {
+            return out.changes.extend(self.removals_beyond_tenant());
         }
         if self.share.fate == Fate::Revoke {
             out.changes.extend(self.removals_beyond_tenant());
@@ -141,7 +152,11 @@ impl Comparison<'_> {
 
     fn removals_beyond_tenant(&self) -> Vec<Change> {
         let removals = self.removals().into_iter().filter_map(Result::ok);
-        removals.filter(|c| c.effect == Effect::Narrow && c.cause.is_beyond_tenant()).collect()
+        let open =
+            |kind: &ChangeKind| matches!(kind, ChangeKind::RemovePrincipal(p) if self.open.contains(p));
+        removals
+            .filter(|c| c.effect == Effect::Narrow && (c.cause.is_beyond_tenant() || open(&c.kind)))
+            .collect()
     }
 
     /// While the tenant holds changes back, ends of `until` must pass on their own: principal by principal.
@@ -164,7 +179,9 @@ impl Comparison<'_> {
     /// What is to be taken out, and in words what would be if this version knew its state.
     fn removals(&self) -> Vec<Result<Change, String>> {
         let principals = self.container.principals.iter().map(|(p, row)| {
-            let unnamed = (!self.want.unresolved).then(|| self.want.nameless.unwrap_or(self.pending));
+            // A name that means nobody makes no edit of what was drift, or was only found.
+            let unnamed =
+                (!self.want.unresolved).then(|| self.pending.max(self.want.nameless.unwrap_or(self.pending)));
             let removal = self.removal_of(self.want.principals.get(p), row, unnamed);
             (ChangeKind::RemovePrincipal(p.clone()), p.to_string(), row, removal)
         });
@@ -225,74 +242,6 @@ impl Comparison<'_> {
             }
             _ => out.changes.push(ChangeKind::SetExternal(want).because(self.pending)),
         }
-    }
-
-    /// A permission is swapped only once nobody and nothing is left in the share that the swap would reach undeclared.
-    fn permissions(&self, out: &mut Difference) {
-        for change in self.permission_changes() {
-            match self.obstacle_to_permission(&change) {
-                Some(obstacle) => out
-                    .waits
-                    .push(format!("the permission for {} is changed once {obstacle}", change.resource_type)),
-                None => out.changes.push(ChangeKind::SetPermission(change).because(self.pending)),
-            }
-        }
-    }
-
-    fn permission_changes(&self) -> impl Iterator<Item = PermissionChange> {
-        self.want.types.iter().filter_map(|t| self.permission(t))
-    }
-
-    fn obstacle_to_permission(&self, change: &PermissionChange) -> Option<String> {
-        let resources = self.unwanted_resources();
-        let resource = resources.iter().find(|arn| is_of_type(arn, &change.resource_type));
-        let member = self.unwanted_principals().into_iter().next().or_else(|| resource.cloned());
-        member.map(|member| left(&member)).or_else(|| self.impossible_version(change))
-    }
-
-    /// AWS attaches a permission's default version only (ram.md §1.2): where that one is attached already, another one
-    /// that a Share pins cannot be had by asking again.
-    fn impossible_version(&self, change: &PermissionChange) -> Option<String> {
-        let attached = self.container.permissions.get(&change.resource_type)?;
-        let pinned = change.version.as_ref()?;
-        let same = change.arn.as_ref() == Some(&attached.arn) && attached.is_default_version;
-        (same && attached.version != *pinned).then(|| {
-            format!(
-                "version {pinned} is the default version of {} in AWS, which is {} now; pin that one or none",
-                attached.name(),
-                attached.version
-            )
-        })
-    }
-
-    /// One permission a type (ram.md §4). A type's own default is right where the Share names none, whatever its version.
-    fn permission(&self, resource_type: &str) -> Option<PermissionChange> {
-        let wanted = self.want.permissions.get(resource_type);
-        let attached = self.container.permissions.get(resource_type);
-        let right = match (wanted, attached) {
-            (Some(wanted), Some(attached)) => {
-                attached.arn == wanted.arn
-                    && wanted.version.as_ref().map_or(attached.is_default_version, |pinned| {
-                        // Blank: written a moment ago and not read back yet.
-                        attached.version.is_empty() || *pinned == attached.version
-                    })
-            }
-            (Some(_), None) => false,
-            (None, Some(attached)) => attached.is_type_default(),
-            // RAM attaches the default with the first resource of the type; without one the resource is unusable (T32).
-            (None, None) => !self.shares_type(resource_type),
-        };
-        (!right).then(|| PermissionChange::to(resource_type, wanted))
-    }
-
-    /// Whether a permission for the type would reach anything. What is wanted and on its way out gets its permission when
-    /// it is added again; what is not wanted must be gone first.
-    fn shares_type(&self, resource_type: &str) -> bool {
-        self.container.resources.iter().any(|(arn, row)| {
-            let wanted = self.want.resources.get(arn) == Some(&Standing::Granted);
-            let reached = row.state.is_present() || row.state.may_grant() && !wanted;
-            reached && is_of_type(arn, resource_type)
-        })
     }
 
     fn unwanted_principals(&self) -> BTreeSet<String> {

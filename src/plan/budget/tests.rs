@@ -33,6 +33,9 @@ fn a_window_takes_so_many_and_no_more_and_begins_anew_once_it_is_over() {
         // What existed when the window began counts, not what is left.
         (limit(5, 10), used(0, 2, 30), 10, 1, 10, Some(3)),
         (limit(5, 10), used(0, 0, 10), 50, 2, 10, None),
+        // Another cell's pass began later and counted first, or another machine's clock is ahead.
+        (limit(5, 100), used(20, 5, 100), 100, 1, 0, None),
+        (limit(5, 100), used(86_400, 4, 100), 100, 1, 0, Some(5)),
         // A budget that was made smaller meanwhile.
         (limit(2, 100), used(0, 4, 100), 100, 1, 10, None),
     ];
@@ -205,7 +208,8 @@ fn an_approval_releases_exactly_what_it_names_and_a_retry_asks_for_no_more_room(
     let ask = |approved: &BTreeSet<String>, reserved: &BTreeSet<Digest>, removals: u32| {
         let mut plan = plan.clone();
         let scopes = || vec![scope(removals)];
-        hold(&mut plan, &listing, &Budgets { scopes: &scopes, approved, reserved, policies: true }, at(0));
+        let approvals = &Approvals { removals: approved.clone(), ..Approvals::NONE };
+        hold(&mut plan, &listing, &Budgets { scopes: &scopes, approvals, reserved, policies: true }, at(0));
         plan
     };
     let (none, nothing) = (BTreeSet::new(), BTreeSet::new());
@@ -225,6 +229,27 @@ fn an_approval_releases_exactly_what_it_names_and_a_retry_asks_for_no_more_room(
     let reserved: BTreeSet<Digest> = asked.into_iter().map(|(_, id)| id).collect();
     let again = ask(&none, &reserved, 0);
     assert_eq!((again.held, again.to_reserve.len()), (None, 0));
+}
+
+#[test]
+fn an_approval_is_of_what_is_removed_why_and_when_it_was_held() {
+    let delete = |cause| vec![ChangeKind::Delete.because(cause)];
+    let held = |container: Container, cause, last: &str| {
+        let (mut plan, listing) = planned(&[(container, delete(cause))], &[]);
+        let approvals = &Approvals { last: last.to_owned(), ..Approvals::NONE };
+        let scopes = || vec![scope(0)];
+        hold(&mut plan, &listing, &Budgets { scopes: &scopes, approvals, ..UNLIMITED }, at(0));
+        plan.held.unwrap()
+    };
+    let first = held(inside("a"), Cause::Deletion, "");
+    assert_eq!(held(inside("a").named("renamed"), Cause::Deletion, ""), first);
+    let more = inside("a").sharing("subnet/subnet-2", "ASSOCIATED");
+    assert_ne!(held(more, Cause::Deletion, "").removals, first.removals);
+    assert_ne!(held(inside("a"), Cause::Policy, "").removals, first.removals);
+    // The same held again is approved anew.
+    let again = held(inside("a"), Cause::Deletion, &first.digest);
+    assert_eq!(again.removals, first.removals);
+    assert_ne!(again.digest, first.digest);
 }
 
 #[test]

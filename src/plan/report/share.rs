@@ -21,7 +21,7 @@ use crate::{
     },
     model::{Side, Timestamp},
     plan::{
-        change::Effect,
+        change::{ChangeKind, Effect},
         desired::{DesiredShare, Presence},
         observed::{Container, Unknown},
         receipt::{Outcome, Receipt, Then},
@@ -311,7 +311,10 @@ fn applied(report: &ShareReport<'_>, known: &BTreeMap<Side, Known<'_>>) -> Optio
     let all = sent == report.receipts.len() && report.receipts.len() >= planned_steps(report);
     // More than a hundred resources follow their create in a later pass.
     let whole = !report.receipts.iter().any(|r| matches!(&r.step.action, Action::Create(c) if r.owner.side().is_some_and(|side| lacks_resources(report, side, c.members.resources.len()))));
-    let done = !open && all && whole && report.unknown.is_none();
+    // A container that is claimed in this pass is compared in the next.
+    let claims = |view: &SideView| view.allowed.iter().any(|change| change.kind == ChangeKind::Mark);
+    let claimed = known.values().filter_map(|k| k.view).any(claims);
+    let done = !open && !claimed && all && whole && report.unknown.is_none();
     done.then(|| Applied { generation: report.desired.generation, digest: report.desired.digest.to_string() })
 }
 

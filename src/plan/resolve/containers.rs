@@ -10,7 +10,8 @@ use crate::{
     },
 };
 
-/// Both sides of a Share. A released Share has none: nothing is changed in AWS for it.
+/// Both sides of a Share. A released Share has none: nothing is changed in AWS for it. Of one whose end is not decided only
+/// what ends and what policy takes away is changed.
 pub(super) fn containers(
     share: &Share,
     fate: Fate,
@@ -18,7 +19,7 @@ pub(super) fn containers(
     resources: &BTreeMap<String, Resource>,
     ledger: &BTreeMap<Side, LedgerEntry>,
 ) -> BTreeMap<Side, DesiredContainer> {
-    if matches!(fate, Fate::Release | Fate::Undecided) {
+    if fate == Fate::Release {
         return BTreeMap::new();
     }
     let side = |side| (side, container(share, fate, side, targets, resources, ledger.get(&side)));
@@ -102,6 +103,7 @@ fn presence(fate: Fate, container: &DesiredContainer) -> Presence {
     let nobody = !container.unresolved && container.principals.values().all(refused);
     match container.side {
         _ if fate == Fate::Revoke => Presence::Gone,
+        _ if fate == Fate::Undecided => Presence::IfThere,
         _ if granted => Presence::Wanted,
         Side::Outer if nobody => Presence::Gone,
         Side::Inner | Side::Outer => Presence::IfThere,

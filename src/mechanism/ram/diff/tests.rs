@@ -44,7 +44,7 @@ fn difference_under(
         &NOTHING,
         Timestamp::UNIX_EPOCH,
     );
-    differences(&diff(&desired, &desired.containers[&side], &claim, &mark, at(0)))
+    differences(&diff(&desired, &desired.containers[&side], &claim, &mark, &BTreeSet::new(), at(0)))
 }
 
 fn inner(share: &Share, container: Container) -> Vec<String> {
@@ -99,7 +99,14 @@ fn t05_six_hundred_principals_that_are_right_are_no_difference() {
     let desired = resolved(&share, known(&tree), &[policy()]);
     let mark = container.mark().unwrap();
     let of = |container: &Container| {
-        diff(&desired, &desired.containers[&Side::Inner], &Claim::Found(container), &mark, at(0))
+        diff(
+            &desired,
+            &desired.containers[&Side::Inner],
+            &Claim::Found(container),
+            &mark,
+            &BTreeSet::new(),
+            at(0),
+        )
     };
     assert_eq!(differences(&of(&container)), [""; 0]);
     container.principals.remove(&principal(&ids[599]));
@@ -453,4 +460,28 @@ fn t46_a_whole_share_is_one_create_and_then_nothing() {
         ]
     );
     assert_eq!(plan(&listing([right()])), [""; 0]);
+}
+
+#[test]
+fn while_a_deletion_is_undecided_only_what_ends_and_what_policy_takes_away_goes() {
+    let named = share("hub").of(&[GATEWAY, OTHER]);
+    let share = named.with([account(DATA), outside(PARTNER, at(-60)), account("nobody")]).open();
+    let allowing = [policy().letting_in(PARTNER, "400d", false)];
+    let under = |side, container: Container, policies: &[SharingPolicy]| {
+        difference_under(&share, Departure::Undecided, side, &listing([container]), policies)
+    };
+    // Nothing is added, renamed or taken out, though much differs.
+    let differs = right().named("other").to("333344445555", "ASSOCIATED");
+    assert_eq!(under(Side::Inner, differs.clone(), &allowing), [""; 0]);
+    assert_eq!(
+        under(Side::Inner, differs, &[]),
+        ["-222233334444 (Narrow, Policy)", "-transit-gateway/tgw-1 (Narrow, Policy)"]
+    );
+    let outer = || ours("hub", Side::Outer).to_outsider(PARTNER, "ASSOCIATED").sharing(GATEWAY, "ASSOCIATED");
+    assert_eq!(under(Side::Outer, outer(), &allowing), ["-999988887777 (Narrow, Expired)"]);
+    // The mark of a former life is replaced first, and only for that.
+    let former = || outer().tagged("sharekeeper.dev/uid", "former");
+    assert_eq!(under(Side::Outer, former(), &allowing), ["mark (Neutral, Expired)"]);
+    let inner = right().tagged("sharekeeper.dev/uid", "former");
+    assert_eq!(under(Side::Inner, inner, &allowing), [""; 0]);
 }
