@@ -17,7 +17,7 @@
 //!  3  kube/ aws/                       plumbing: client, lease, events | sessions, limits, errors, paging
 //!  2  plan/ org/                       decisions | the organization tree (both pure)
 //!  1  api/                             custom resources: data, schema, CEL rules (pure)
-//!  0  model/ mutant.rs                 words: AccountId, Region, Arn, Principal, Mark, Cell (pure) | seeded bugs, for tests
+//!  0  document/ model/ mutant.rs       resource policies | words: AccountId, Region, Arn, Principal (both pure) | seeded bugs
 //! ```
 
 #![forbid(unsafe_code)]
@@ -27,6 +27,7 @@ pub mod aws;
 pub mod cli;
 pub mod config;
 pub mod controllers;
+pub mod document;
 pub mod kube;
 pub mod mechanism;
 pub mod model;
