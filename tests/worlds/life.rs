@@ -322,9 +322,7 @@ impl Life<'_> {
                 weather::cut(&self.stage, self.pods[0].user(), cut);
             }
             Move::Accept => {
-                if self.stage.accept_invitations() > 0 {
-                    self.note("AWS: invitation accepted");
-                }
+                self.accept();
                 self.oracle.look_away();
             }
             Move::End(at) => {
@@ -341,6 +339,13 @@ impl Life<'_> {
             }
             Move::SeeNow => weather::see_now(&self.stage),
             Move::Look => {}
+        }
+    }
+
+    fn accept(&mut self) {
+        if self.stage.accept_invitations() > 0 {
+            self.oracle.is_accepted();
+            self.note("AWS: invitation accepted");
         }
     }
 
@@ -364,7 +369,7 @@ impl Life<'_> {
             if !self.pass_time(20.0).await {
                 return;
             }
-            self.stage.accept_invitations();
+            self.accept();
             self.people.keep_git();
             self.people.approve().await;
             missing = end::missing(&self.stage, &self.oracle);

@@ -54,8 +54,6 @@ pub struct Rules {
 
 /// How long what has ended may take to be out where nothing goes wrong, in seconds.
 const ENDS_WITHIN: f64 = 150.0;
-/// How long an invitation may wait until the partner looks for it, in seconds.
-const ACCEPTANCE: f64 = 100.0;
 
 /// Stands at every AWS call and holds what is in force against what is declared.
 pub struct Oracle {
@@ -79,6 +77,8 @@ struct Book {
     /// What was in force at the last look, and when that was: what is different now may have become so right after it.
     before: BTreeSet<Grant>,
     looked: f64,
+    /// When the partner last accepted an invitation.
+    accepted: f64,
     /// RAM shares that are not the controller's, by ARN.
     strays: Strays,
     /// Shares of the controller's that somebody marked as another installation's, and when.
@@ -109,6 +109,7 @@ impl Oracle {
             left: BTreeMap::new(),
             before: BTreeSet::new(),
             looked: net.now(),
+            accepted: f64::NEG_INFINITY,
             strays: Strays::new(rules.removal),
             stolen: BTreeMap::new(),
             made_for: BTreeMap::new(),
@@ -152,6 +153,11 @@ impl Oracle {
     pub fn halt(&self, halted: bool) {
         let now = self.net.now();
         self.book().halted_since = halted.then_some(now);
+    }
+
+    /// The partner accepts an invitation now.
+    pub fn is_accepted(&self) {
+        self.book().accepted = self.net.now();
     }
 
     /// What is in force now is somebody else's doing: what is gone need not stay.
@@ -272,9 +278,10 @@ impl Oracle {
         for grant in appeared {
             let left = book.left.get(&grant).copied().unwrap_or(f64::NEG_INFINITY);
             // When somebody outside accepts an invitation is not the controller's to say: it must have been declared once.
-            // What an invitation let wait comes into force when it is accepted.
-            let accepting = if grant.1.1 == PARTNER { ACCEPTANCE } else { 0.0 };
-            let last = book.looked - grace.appearing - accepting;
+            // While an invitation is pending AWS lets nothing be taken out of its share, and when it is accepted is the
+            // partner's to say: until then what was declared once may come into force.
+            let accepted = grant.1.1 == PARTNER && now - book.accepted <= grace.appearing;
+            let last = if accepted { f64::MIN } else { book.looked - grace.appearing };
             if !book.may.contains(&grant) && left < last && !book.is_by_hand(&grant, f64::MIN) {
                 let (share, (resource, principal)) = grant;
                 book.violations.push(format!(
