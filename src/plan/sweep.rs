@@ -168,11 +168,12 @@ fn removal(undeclared: &Undeclared, record: Option<&Record>, sweep: &Sweep<'_>, 
         .filter(|record| record.seen_under.as_deref() == Some(sweep.set))
         .and_then(|record| Some((record.first_seen?, confirmation(record))));
     let Some((first_seen, Some(confirmed))) = seen else {
-        return waiting(
+        let message = if decided {
+            "somebody decided that it goes: it is removed once a second complete reading has shown it, without waiting for the grace period"
+        } else {
             "it is removed once a second complete reading has shown it and the grace period has passed"
-                .into(),
-            None,
-        );
+        };
+        return waiting(message.into(), None);
     };
     let grace = if decided || mutant::is(Mutant::FirstSighting) { Duration::ZERO } else { sweep.grace };
     let due = confirmed.checked_add(grace).unwrap_or(Timestamp::MAX);

@@ -214,6 +214,39 @@ async fn an_approval_outlives_a_halt_and_what_is_held_again_is_approved_again() 
     assert_ne!(digests[0], digests[1]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_is_held_is_counted_as_what_it_is_in_force() {
+    let world = world(413, json!({}), much()).await;
+    world.delete(json!({"apiVersion": "sharekeeper.dev/v1alpha1", "kind": "SharingPolicy", "metadata": {"name": "network"}})).await;
+    let object = world.until_says("hub", "Ready", "False", "RemovalsHeld").await;
+    assert_eq!(world.in_force(), [(TGW.to_owned(), DATA.to_owned())].into());
+    let counts = &object["status"]["counts"];
+    assert_eq!(
+        (&counts["principals"]["display"], &counts["resources"]["display"]),
+        (&json!("1/1"), &json!("1/1"))
+    );
+    for entry in [&object["status"]["principals"][0], &object["status"]["resources"][0]] {
+        assert_eq!(
+            (&entry["state"], &entry["reason"]),
+            (&json!("InForce"), &json!("RemovalsHeld")),
+            "{entry:#}"
+        );
+        assert!(entry["message"].as_str().unwrap().starts_with("it has access still"), "{entry:#}");
+    }
+    // Another digest than the one that is held is said to be another.
+    approve(&world, "0123456789abcdef").await;
+    world.rest(60).await;
+    let cell = world.stored("accountregions", "", CELL).unwrap();
+    let conditions = cell["status"]["conditions"].as_array().unwrap();
+    let held = conditions.iter().find(|condition| condition["type"] == "RemovalsHeld").unwrap();
+    let message = held["message"].as_str().unwrap();
+    assert!(message.ends_with("; 0123456789abcdef is approved, which is not what is held now"), "{message}");
+    approve(&world, cell["status"]["held"]["digest"].as_str().unwrap()).await;
+    world.until_in_force([]).await;
+    let object = world.until_says("hub", "Ready", "False", "NoPolicy").await;
+    assert_eq!(object["status"]["counts"]["principals"]["display"], "0/1");
+}
+
 async fn approve(world: &World, digest: &str) {
     use kube::api::{Api, Patch, PatchParams};
     let regions: Api<sharekeeper::api::AccountRegion> = Api::all(world.client.clone());

@@ -43,7 +43,7 @@ pub(super) fn region_status<'s>(
         approved: approved(region, pass, before.approved.as_ref()),
     };
     write_observed(&mut status, memory, generation, now);
-    write_held(&mut status, generation, now);
+    write_held(&mut status, region.annotations().get(APPROVE), generation, now);
     let halted = gathered.gate.halted.as_ref();
     let reason = if halted.is_some() { Reason::Halted } else { Reason::NotHalted };
     let message = halted.map_or("writing to AWS is not halted", String::as_str);
@@ -59,14 +59,14 @@ pub(super) fn region_status<'s>(
     status
 }
 
-/// Whether a pass can tell what the budgets hold and what was approved of it: AWS was read, and removals may be made at all.
-fn tells_of_removals(pass: &Pass<'_>) -> bool {
-    !matches!(pass.observed.reading, Reading::Unknown(_)) && !pass.gathered.gate.is_shut_for_removals()
+fn is_unread(pass: &Pass<'_>) -> bool {
+    matches!(pass.observed.reading, Reading::Unknown(_))
 }
 
-/// What waits for a person. While that cannot be told it stays as it was.
+/// What waits for a person. While AWS cannot be read, or all stands still for a while, it stays as it was.
 fn held(pass: &Pass<'_>, before: Option<&Held>) -> Option<Held> {
-    if !tells_of_removals(pass) {
+    let gate = &pass.gathered.gate;
+    if is_unread(pass) || gate.halted.is_some() || gate.settling {
         return before.cloned();
     }
     let held = pass.plan.held.as_ref()?;
@@ -84,7 +84,8 @@ fn held(pass: &Pass<'_>, before: Option<&Held>) -> Option<Held> {
 fn approved(region: &AccountRegion, pass: &Pass<'_>, before: Option<&Approved>) -> Option<Approved> {
     let set = &pass.gathered.set;
     let before = before.filter(|before| before.account_set_uid.as_deref() == Some(uid(set)));
-    if !tells_of_removals(pass) {
+    // What is approved is not used up by a pass that may remove nothing.
+    if is_unread(pass) || pass.gathered.gate.is_shut_for_removals() {
         return before.cloned();
     }
     let asked = region.annotations().get(APPROVE);
@@ -112,13 +113,25 @@ pub(super) fn is_newly_approved(before: &AccountRegionStatus, after: &AccountReg
     after.approved.is_some() && digest(before) != digest(after)
 }
 
-fn write_held(status: &mut AccountRegionStatus, generation: Option<i64>, now: Timestamp) {
+fn write_held(
+    status: &mut AccountRegionStatus,
+    asked: Option<&String>,
+    generation: Option<i64>,
+    now: Timestamp,
+) {
+    let used = status.approved.as_ref().map(|approved| &approved.digest);
+    // One that was acted on stays on the object.
+    let other = asked.filter(|asked| Some(*asked) != used);
     let (held, reason, message) = match &status.held {
         None => (Status::False, Reason::NothingHeld, "nothing is held".to_owned()),
         Some(held) => {
+            let other = other.filter(|asked| **asked != held.digest);
+            let other = other.map(|other| format!("; {other} is approved, which is not what is held now"));
             let message = format!(
-                "{}; all of them are held: look at status.held, and release exactly these with annotation {APPROVE}={}",
-                held.message, held.digest
+                "{}; all of them are held: look at status.held, and release exactly these with annotation {APPROVE}={}{}",
+                held.message,
+                held.digest,
+                other.unwrap_or_default()
             );
             (Status::True, Reason::RemovalsHeld, message)
         }

@@ -34,6 +34,13 @@ impl Known<'_> {
         let mut of = held.filter(|(change, _)| change.kind == *kind || change.kind == ChangeKind::Create);
         of.next().map(|(_, reason)| *reason)
     }
+
+    /// What keeps something in that is to be taken out.
+    fn kept(&self, removal: &ChangeKind) -> Option<Reason> {
+        let held = self.view.iter().flat_map(|view| &view.held);
+        let mut of = held.filter(|(change, _)| change.kind == *removal || change.kind == ChangeKind::Delete);
+        of.next().map(|(_, reason)| *reason)
+    }
 }
 
 /// The declared targets, those that are not in force first.
@@ -47,10 +54,13 @@ pub(super) fn principals(desired: &DesiredShare, known: &BTreeMap<Side, Known<'_
 fn principal(target: &Target, known: Known<'_>) -> PrincipalState {
     let row = target.principal.as_ref().and_then(|p| known.principal(p));
     let external = target.side == Side::Outer;
-    let held = target.principal.as_ref().and_then(|p| known.held(&ChangeKind::AddPrincipal(p.clone())));
-    let (state, message) = state(&target.standing, target.refusal.as_ref(), row, held, external);
+    let principal = target.principal.as_ref();
+    let held = principal.and_then(|p| known.held(&ChangeKind::AddPrincipal(p.clone())));
+    let kept = principal.and_then(|p| known.kept(&ChangeKind::RemovePrincipal(p.clone())));
+    let (state, message) = state(&target.standing, target.refusal.as_ref(), row, held, kept, external);
     let refused = target.refusal.as_ref().map(|refusal| refusal.reason);
-    let reason = refused.or(held.filter(|_| state == EntryState::Held));
+    let kept = kept.filter(|_| state == EntryState::InForce);
+    let reason = kept.or(refused).or(held.filter(|_| state == EntryState::Held));
     PrincipalState {
         id: target.principal.as_ref().map(ToString::to_string).unwrap_or_default(),
         declared_as: Some(target.declared_as.clone()),
@@ -80,23 +90,32 @@ pub(super) fn resources(desired: &DesiredShare, known: &BTreeMap<Side, Known<'_>
         .resources
         .iter()
         .map(|(arn, resource)| {
-            let per_side = known.iter().filter(|(side, _)| {
-                desired.containers.get(side).is_some_and(|c| c.granted_principals().next().is_some())
+            let per_side = known.iter().filter(|(side, known)| {
+                let grants =
+                    desired.containers.get(side).is_some_and(|c| c.granted_principals().next().is_some());
+                let row = known.container.and_then(|container| container.resources.get(arn));
+                let lingers = matches!(resource.standing, Standing::Refused(_))
+                    && row.is_some_and(|row| row.state.may_grant());
+                grants || lingers
             });
             let states = per_side.map(|(_, known)| {
                 let row = known.container.and_then(|container| container.resources.get(arn));
                 let held = known.held(&ChangeKind::AddResource(arn.clone()));
-                let (state, message) = state(&resource.standing, resource.refusal.as_ref(), row, held, false);
-                (state, message, held.filter(|_| state == EntryState::Held))
+                let kept = known.kept(&ChangeKind::RemoveResource(arn.clone()));
+                let (state, message) =
+                    state(&resource.standing, resource.refusal.as_ref(), row, held, kept, false);
+                let kept = kept.filter(|_| state == EntryState::InForce && resource.refusal.is_some());
+                (state, message, kept.or(held.filter(|_| state == EntryState::Held)))
             });
             let nowhere = || {
                 let (state, message) =
-                    state(&resource.standing, resource.refusal.as_ref(), None, None, false);
+                    state(&resource.standing, resource.refusal.as_ref(), None, None, None, false);
                 (state, message, None)
             };
             let (state, message, held) =
                 states.max_by_key(|(state, ..)| *state != EntryState::InForce).unwrap_or_else(nowhere);
-            let reason = resource.refusal.as_ref().map(|refusal| refusal.reason).or(held);
+            let refused = resource.refusal.as_ref().map(|refusal| refusal.reason);
+            let reason = if state == EntryState::InForce { held } else { refused.or(held) };
             ResourceState {
                 arn: arn.clone(),
                 state,
@@ -114,10 +133,32 @@ fn state(
     refusal: Option<&Refusal>,
     row: Option<&Row>,
     held: Option<Reason>,
+    kept: Option<Reason>,
     external: bool,
 ) -> (EntryState, Option<String>) {
     let because = refusal.map(|refusal| refusal.message.clone());
     let live = row.is_some_and(|row| row.state.may_grant());
+    match (standing, kept) {
+        // What AWS grants is in force, whatever is to become of it.
+        (Standing::Refused(_), Some(kept)) if row.is_some_and(|row| row.state.is_in_force()) => {
+            let because = because.map(|because| format!("; {because}")).unwrap_or_default();
+            (
+                EntryState::InForce,
+                Some(format!("it has access still, since its removal is held ({kept}){because}")),
+            )
+        }
+        (standing, _) => unkept(standing, because, live, row, held, external),
+    }
+}
+
+fn unkept(
+    standing: &Standing,
+    because: Option<String>,
+    live: bool,
+    row: Option<&Row>,
+    held: Option<Reason>,
+    external: bool,
+) -> (EntryState, Option<String>) {
     match standing {
         Standing::Refused(_) if live => (EntryState::Removing, because),
         Standing::Refused(Cause::Expired) => (EntryState::Expired, because),

@@ -20,6 +20,8 @@ pub(crate) struct Running {
     pub(crate) process: Child,
     /// Its metrics and probes.
     pub(crate) admin: String,
+    /// Where its program is.
+    pub(crate) program: PathBuf,
 }
 
 /// Starts `sharekeeper controller` against the stage, with nothing of this machine's AWS or kube settings in reach.
@@ -53,7 +55,7 @@ pub(crate) async fn start(stage: &Stage, program: Option<PathBuf>, log: &Path) -
         .kill_on_drop(true)
         .spawn()
         .map_err(failed)?;
-    Ok(Running { process, admin })
+    Ok(Running { process, admin, program })
 }
 
 fn beside_this_program() -> Result<PathBuf, Error> {

@@ -1,7 +1,7 @@
 //! The story, act by act. Every wait has a condition and a deadline.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use kube::Api;
@@ -75,7 +75,7 @@ impl Story<'_> {
         self.accept(&mut seen).await?;
         self.tamper(&mut seen).await?;
         self.sum_up(&seen)?;
-        if keep { self.stay(&running.admin).await } else { Ok(()) }
+        if keep { self.stay(&running.admin, &running.program).await } else { Ok(()) }
     }
 
     async fn open(&mut self, crds: &[Manifest]) -> Result<(), Error> {
@@ -253,7 +253,8 @@ impl Story<'_> {
     }
 
     /// Leaves all of it running until Ctrl-C.
-    async fn stay(&mut self, admin: &str) -> Result<(), Error> {
+    async fn stay(&mut self, admin: &str, program: &Path) -> Result<(), Error> {
+        let program = program.display();
         let config = self.stage.file("kubeconfig");
         let aws = format!(
             "AWS_ACCESS_KEY_ID=AKIA{} AWS_SECRET_ACCESS_KEY=none aws --endpoint-url {} --region {}",
@@ -268,6 +269,16 @@ impl Story<'_> {
             format!("kubectl get share --namespace network-team {} --output yaml", base(REFUSED)),
             format!("{aws} ram get-resource-shares --resource-owner SELF"),
             format!("{aws} ram list-principals --resource-owner SELF"),
+            format!(
+                "export AWS_ENDPOINT_URL={} AWS_REGION={} AWS_ACCESS_KEY_ID=AKIA{} AWS_SECRET_ACCESS_KEY=none",
+                self.stage.aws_url,
+                example::REGION,
+                example::TOOLING
+            ),
+            format!("{program} inventory --undeclared"),
+            format!("{program} plan -f examples"),
+            format!("{program} halt --reason 'a look around' --wait"),
+            format!("{program} resume"),
             format!("curl http://{admin}/metrics"),
             format!("tail -f {}", self.log.display()),
         ];
