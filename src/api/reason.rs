@@ -111,8 +111,8 @@ reasons! {
     NameUnknown,
     /// A name stands for more than one account or OU. Use the id.
     NameAmbiguous,
-    /// A name now means another id than when it was first resolved. Edit the spec (the id is unambiguous), or
-    /// approve the new meaning.
+    /// A name now means another id than when it was first resolved. Write the id into the spec: it is
+    /// unambiguous.
     NameMoved,
     /// The resource type does not take this kind of target. Use an account, OU or the organization.
     TargetUnsupported,

@@ -43,18 +43,30 @@ struct Intents<'a> {
     intent: Option<Intent>,
     /// What is put into it.
     widening: Members,
+    /// The keys of the Share's own tags that are set on it: they are ours to take away from then on.
+    tags: BTreeSet<String>,
 }
 
 impl<'a> Intents<'a> {
     fn of(side: Side, chain: &'a Chain) -> Self {
         let mut widening = Members::default();
         chain.steps.iter().filter_map(put_in).for_each(|members| widening.extend(members));
-        Self { side, container: chain.container.as_ref(), intent: intent(chain), widening }
+        let tags = chain.steps.iter().filter_map(|step| match &step.action {
+            Action::Tag(tags) => Some(own(tags.keys())),
+            _ => None,
+        });
+        let tags = tags.flatten().collect();
+        Self { side, container: chain.container.as_ref(), intent: intent(chain), widening, tags }
     }
 
     fn is_empty(&self) -> bool {
-        self.intent.is_none() && self.widening.is_empty()
+        self.intent.is_none() && self.widening.is_empty() && self.tags.is_empty()
     }
+}
+
+/// Of a container's tags those that the Share declares: all but the mark.
+fn own<'t>(keys: impl Iterator<Item = &'t String>) -> BTreeSet<String> {
+    keys.filter(|key| !key.starts_with(TAG_PREFIX)).cloned().collect()
 }
 
 /// What a step puts into a container.
@@ -78,8 +90,7 @@ pub(super) enum Intent {
 pub(super) fn intent(chain: &Chain) -> Option<Intent> {
     let create = |step: &Step| {
         let Action::Create(create) = &step.action else { return None };
-        let own = create.tags.keys().filter(|key| !key.starts_with(TAG_PREFIX));
-        Some(Intent::Create(create.incarnation, own.cloned().collect()))
+        Some(Intent::Create(create.incarnation, own(create.tags.keys())))
     };
     let made = chain.steps.iter().find_map(create);
     made.or_else(|| chain.container.clone().filter(|_| chain.adopts).map(Intent::Adopt))
@@ -159,17 +170,25 @@ fn put(containers: &mut Vec<ShareContainer>, intents: &Intents<'_>, now: &Time) 
     if let Some(intent) = &intents.intent {
         put_intent(containers, intents.side, intent, now.clone());
     }
-    if intents.widening.is_empty() {
+    if intents.widening.is_empty() && intents.tags.is_empty() {
         return;
     }
     if let Some(entry) = containers.iter_mut().find(|c| Side::from(c.side) == intents.side) {
-        return widened::note(entry, &intents.widening, now.0);
+        return note(entry, intents, now);
     }
     // It was found by its mark.
     let id = intents.container.map(ToString::to_string);
     let mut entry = ShareContainer { id, ..ShareContainer::new("ram", intents.side.into()) };
-    widened::note(&mut entry, &intents.widening, now.0);
+    note(&mut entry, intents, now);
     containers.push(entry);
+}
+
+fn note(entry: &mut ShareContainer, intents: &Intents<'_>, now: &Time) {
+    let keys: BTreeSet<String> = entry.tag_keys.iter().chain(&intents.tags).cloned().collect();
+    entry.tag_keys = keys.into_iter().collect();
+    if !intents.widening.is_empty() {
+        widened::note(entry, &intents.widening, now.0);
+    }
 }
 
 /// A create of the same incarnation that is on record already stays as it is: each retry would write the status again. The
