@@ -40,25 +40,16 @@ pub async fn reconcile(
         );
         return Ok(Action::await_change());
     };
-    match say(&context, policy).await {
-        // The view is behind: what is stored now is judged in its place, or it would be refused again and again.
-        Err(error) if error.is_gone() => {
-            if let Some(live) = context.writer.live::<SharingPolicy>(&name).await? {
-                say(&context, &live).await?;
-            }
+    let before = policy.status.clone().unwrap_or_default();
+    let after = status(&context, policy, &before);
+    if changed(&before, &after) {
+        match context.writer.status(policy, &before, &after).await {
+            // It is another one by now: the watch tells of that, and asking again would only be refused again.
+            Err(error) if error.is_gone() => {}
+            written => drop(written?),
         }
-        said => said?,
     }
     Ok(Action::requeue(Duration::from_secs(3600)))
-}
-
-async fn say(context: &Arc<Context>, policy: &SharingPolicy) -> Result<(), WriteError> {
-    let before = policy.status.clone().unwrap_or_default();
-    let after = status(context, policy, &before);
-    if changed(&before, &after) {
-        context.writer.status(policy, &before, &after).await?;
-    }
-    Ok(())
 }
 
 fn status(

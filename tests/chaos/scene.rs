@@ -3,12 +3,8 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use k8s_openapi::api::{coordination::v1::Lease, core::v1::Namespace};
-use kube::{
-    Api,
-    api::{Patch, PatchParams, PostParams},
-};
+use kube::{Api, api::PostParams};
 use serde_json::json;
-use sharekeeper::api::Installation;
 use simulator::aws::journal::Kind;
 use tokio::time::Instant;
 
@@ -41,10 +37,6 @@ impl Scene {
         let namespaces: Api<Namespace> = Api::all(stage.client.clone());
         namespaces.create(&PostParams::default(), &namespace).await.unwrap();
         stage.allow(editors::NAMESPACE, &json!({})).await;
-        // A leader that dies between counting a removal and making it leaves it counted; the next counts it again.
-        let budget = json!({"spec": {"budget": {"maxRemovals": 1000, "maxPercent": 100}}});
-        let installations: Api<Installation> = Api::all(stage.client.clone());
-        installations.patch("sharekeeper", &PatchParams::default(), &Patch::Merge(budget)).await.unwrap();
         editors::subnets().for_each(|subnet| stage.aws.world().add_resource(&subnet));
         let lookout = Lookout::at(&stage.aws);
         let others = lookout.in_force();

@@ -14,7 +14,7 @@ use kube::{
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use sharekeeper::api::{AccountSet, Organization, Share, SharingPolicy, conditions};
+use sharekeeper::api::{AccountSet, Installation, Organization, Share, SharingPolicy, conditions};
 use simulator::aws::{
     self, Net, example,
     journal::{Entry, KeyKind, Kind},
@@ -102,6 +102,11 @@ impl Stage {
     async fn govern(&self) {
         let id = self.aws.world().directory().organizations.keys().next().unwrap().clone();
         self.apply::<Organization>(None, "acme", json!({"id": id})).await;
+        // What scenarios remove at once is no mistake.
+        let budget = json!({"spec": {"budget": {"maxRemovals": 1000, "maxPercent": 100}}});
+        let installations: Api<Installation> = Api::all(self.client.clone());
+        let patch = Patch::Merge(budget);
+        installations.patch("sharekeeper", &PatchParams::default(), &patch).await.unwrap();
         let set = json!({
             "mode": "Enforce", "organization": "acme", "accounts": [{"name": "network-prod"}],
             "regions": [example::REGION], "access": access(),

@@ -48,8 +48,14 @@ macro_rules! scenarios {
 }
 
 /// All of them.
-pub(crate) const ALL: [Scenario; 6] =
-    scenarios!["conflicts", "declared", "drifting", "orphaned-once", "outside", "refused"];
+pub(crate) const ALL: [Scenario; 6] = scenarios![
+    "seen-conflicts",
+    "seen-declared",
+    "seen-drifting",
+    "seen-orphaned-once",
+    "seen-outside",
+    "seen-refused"
+];
 
 /// Where a scenario is played.
 pub(crate) struct Place {
