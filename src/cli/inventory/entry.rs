@@ -67,9 +67,8 @@ pub struct ShareEntry {
     /// The Share that declares it; more than one where they contend for it, and none of them then changes it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub declared_by: Vec<DeclaredBy>,
-    /// Why no Share declares it: `Foreign`, `Orphaned`, `OtherInstallation`, `ServiceManaged`, `Released` or
-    /// `Undecided`. None where one
-    /// does, and where it is being deleted.
+    /// Why no Share declares it: `Foreign`, `Orphaned`, `OtherInstallation`, `ServiceManaged`, `Released` or `Undecided`. None
+    /// where one does, and where it is being deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undeclared: Option<undeclared_share::Why>,
     /// The Share that its mark names, where no Share declares it.

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, stream};
 use k8s_openapi::{
     api::core::v1::Namespace, apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
 };
@@ -58,19 +58,34 @@ async fn swept_away(context: &Context, namespaces: BTreeSet<String>) -> BTreeMap
         let each = stream::iter(namespaces).map(|name| {
             let api = &api;
             async move {
-                let namespace = api.get_opt(&name).await?;
-                let going = is_going(namespace.map(|n| n.metadata.deletion_timestamp.is_some()));
-                Ok::<_, kube::Error>((name, going || kind))
+                let namespace = api.get_opt(&name).await;
+                (
+                    name,
+                    namespace.map(|found| is_going(found.map(|n| n.metadata.deletion_timestamp.is_some()))),
+                )
             }
         });
-        each.buffered(AT_ONCE).try_collect().await
+        Ok::<_, kube::Error>((kind, each.buffered(AT_ONCE).collect::<Vec<_>>().await))
     };
     match tokio::time::timeout(PATIENCE, reads).await {
-        Ok(Ok(swept)) => swept,
+        Ok(Ok((kind, each))) => {
+            each.into_iter().filter_map(|(name, going)| told(name, going, kind)).collect()
+        }
         Ok(Err(error)) => {
             tracing::warn!(%error, "whether namespaces are being deleted could not be read; deletions wait");
             BTreeMap::new()
         }
         Err(_elapsed) => BTreeMap::new(),
+    }
+}
+
+/// One namespace that cannot be read keeps no deletion in another from being decided.
+fn told(name: String, going: kube::Result<bool>, kind: bool) -> Option<(String, bool)> {
+    match going {
+        Ok(going) => Some((name, going || kind)),
+        Err(error) => {
+            tracing::warn!(%error, namespace = name, "whether it is being deleted could not be read; its deletions wait");
+            None
+        }
     }
 }

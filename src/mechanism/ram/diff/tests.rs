@@ -485,3 +485,16 @@ fn while_a_deletion_is_undecided_only_what_ends_and_what_policy_takes_away_goes(
     let inner = right().tagged("sharekeeper.dev/uid", "former");
     assert_eq!(under(Side::Inner, inner, &allowing), [""; 0]);
 }
+
+/// A target whose name means nobody must not turn what somebody did by hand into an edit, which no budget counts.
+#[test]
+fn a_misspelt_target_makes_no_edit_of_drift() {
+    let share = hub().with([account("data-prod"), account("no-such-name")]);
+    let digest = resolved(&share, known(&tree()), &[policy()]).digest;
+    let more = right().to("333344445555", "ASSOCIATED");
+    assert_eq!(
+        inner(&share.clone().applied(digest.as_str()), more.clone()),
+        ["-333344445555 (Narrow, Drift)"]
+    );
+    assert_eq!(inner(&share, more), ["-333344445555 (Narrow, Edit)"]);
+}
