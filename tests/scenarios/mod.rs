@@ -371,9 +371,22 @@ fn verdict(answer: kube::Result<Option<i64>>) -> String {
         Ok(Some(generation)) => format!("done: generation {generation}"),
         Ok(None) => "done".to_owned(),
         Err(kube::Error::Api(status)) => {
-            format!("refused, {} {}: {}", status.code, status.reason, status.message.replace('\n', " "))
+            format!("refused, {} {}: {}", status.code, status.reason, in_one_order(&status))
         }
         Err(other) => panic!("{other}"),
+    }
+}
+
+/// The API server walks a schema's fields in Go's order of maps, so it lists what it refuses in any order.
+fn in_one_order(status: &kube::core::Status) -> String {
+    let causes = status.details.iter().flat_map(|details| &details.causes);
+    let mut causes: Vec<String> = causes.map(|cause| format!("{}: {}", cause.field, cause.message)).collect();
+    match status.message.split_once('[') {
+        Some((before, _)) if status.code == 422 && causes.len() > 1 => {
+            causes.sort();
+            format!("{before}[{}]", causes.join(", "))
+        }
+        _ => status.message.replace('\n', " "),
     }
 }
 
