@@ -14,7 +14,7 @@ use crate::{
         share::{DeletionPolicy, Enforcement},
         share_status::ContainerState,
     },
-    model::{Arn, Cell, ResourceType, ShareKey, Side, Timestamp},
+    model::{Arn, Cell, ResourceType, ShareKey, Side, Slot, Timestamp},
     plan::{
         desired::{
             Adopt, Cause, Desired, DesiredShare, Fate, LedgerEntry, Refusal, Resource, Standing, Switches,
@@ -146,14 +146,14 @@ fn tree_is_unknown(facts: &Facts<'_>) -> bool {
     matches!(facts.organization, Organization::Unknown)
 }
 
-fn ledger(share: &Share, now: Timestamp) -> BTreeMap<Side, LedgerEntry> {
+fn ledger(share: &Share, now: Timestamp) -> BTreeMap<Slot, LedgerEntry> {
     let containers = share.status.iter().flat_map(|status| &status.containers);
     containers
-        .map(|entry| {
+        .filter_map(|entry| {
             let id = entry.id.as_ref().and_then(|id| id.parse::<Arn>().ok());
             let tag_keys = entry.tag_keys.iter().cloned().collect();
-            (
-                entry.side.into(),
+            Some((
+                entry.slot()?,
                 LedgerEntry {
                     id,
                     incarnation: entry.incarnation,
@@ -163,7 +163,7 @@ fn ledger(share: &Share, now: Timestamp) -> BTreeMap<Side, LedgerEntry> {
                     deleted: matches!(entry.state, ContainerState::Deleting | ContainerState::Gone),
                     widened: widened::recent(entry, now),
                 },
-            )
+            ))
         })
         .collect()
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::caller::Caller;
+use super::kms::{KeyState, NewGrant, NewKey};
 use super::organizations::{AccountState, NewAccount};
 use super::refusal::Refusal;
 use super::sts::Role;
@@ -44,7 +45,7 @@ pub enum Action {
     Delegate { account: String, service: String },
     /// A role.
     PutRole { account: String, name: String, role: Role },
-    /// No role.
+    /// No role; key policies that name it show its unique id from now on.
     DeleteRole { account: String, name: String },
     /// All sessions of an account end.
     ExpireSessions { account: String },
@@ -66,6 +67,14 @@ pub enum Action {
         principals: Vec<String>,
         template: String,
     },
+    /// A KMS key.
+    AddKey { key: NewKey },
+    /// A key in use, switched off or to be deleted.
+    SetKeyState { key: String, state: KeyState },
+    /// The end of a key's waiting period.
+    DeleteKey { key: String },
+    /// A grant on a key.
+    AddKeyGrant { key: String, grant: NewGrant },
     /// Any operation, as the administrator of an account.
     Call { account: String, region: String, service: String, operation: String, params: Value },
 }
@@ -87,6 +96,10 @@ impl World {
                     json!({"share": self.put_resource_policy(&account, &region, &resource, &principals, &template)}),
                 );
             }
+            Action::AddKey { key } => return Ok(json!({"key": self.add_key(key)})),
+            Action::AddKeyGrant { key, grant } => {
+                return Ok(json!({"grant": self.add_key_grant(&key, grant)}));
+            }
             action @ (Action::AddResource { .. }
             | Action::DeleteResource { .. }
             | Action::SetResourceStatus { .. }
@@ -94,7 +107,9 @@ impl World {
             | Action::PublishPermissionVersion { .. }
             | Action::PutRole { .. }
             | Action::DeleteRole { .. }
-            | Action::ExpireSessions { .. }) => self.act_on_resources(action),
+            | Action::ExpireSessions { .. }
+            | Action::SetKeyState { .. }
+            | Action::DeleteKey { .. }) => self.act_on_resources(action),
             action => self.act_on_directory(action)?,
         }
         Ok(json!({}))
@@ -114,6 +129,8 @@ impl World {
             Action::PutRole { account, name, role } => self.put_role(&account, &name, role),
             Action::DeleteRole { account, name } => self.delete_role(&account, &name),
             Action::ExpireSessions { account } => self.expire_sessions(&account),
+            Action::SetKeyState { key, state } => self.set_key_state(&key, state),
+            Action::DeleteKey { key } => self.delete_key(&key),
             _ => {}
         }
     }

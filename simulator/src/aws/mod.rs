@@ -1,4 +1,4 @@
-//! AWS in memory: RAM, Organizations and STS behind one [`World`].
+//! AWS in memory: RAM, Organizations, KMS and STS behind one [`World`].
 //!
 //! The world is plain data: no IO, no clock, no locks. Time is an argument, seconds since the Unix epoch. Equal seeds
 //! and equal calls give equal worlds. [`Net`] puts a clock around it and serves it in process to the AWS SDKs
@@ -9,6 +9,7 @@ mod caller;
 pub mod example;
 mod front;
 pub mod journal;
+pub mod kms;
 mod net;
 pub mod organizations;
 mod page;
@@ -28,5 +29,5 @@ pub use front::{admin, connector, serve};
 pub use net::{Checkpoint, Clock, Lost, Net, Passage, Point, Stage};
 pub use refusal::Refusal;
 pub use rng::Rng;
-pub use settings::{Blocks, ResourceGone, Settings, UnknownArn};
+pub use settings::{Blocks, KeyPolicyRead, ResourceGone, Settings, UnknownArn};
 pub use world::{Delivery, Fate, World};

@@ -42,6 +42,17 @@ pub enum ResourceGone {
     Lingers,
 }
 
+/// What GetKeyPolicy answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum KeyPolicyRead {
+    /// The text that was put.
+    #[default]
+    AsPut,
+    /// The same policy written anew: other white space, principals of a list in another order at every read.
+    Rewritten,
+}
+
 /// Behaviour of the services; one table in the README gives the source of each.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
@@ -101,6 +112,12 @@ pub struct Settings {
     pub permission_versions: usize,
     /// Tags per share or permission.
     pub tags: usize,
+    /// What GetKeyPolicy answers \[X].
+    pub key_policy_read: KeyPolicyRead,
+    /// A key policy may name accounts that are not in this world \[X].
+    pub key_policy_names_unknown_accounts: bool,
+    /// Bytes of a key policy (resource-limits.html).
+    pub key_policy_size: usize,
 }
 
 impl Default for Settings {
@@ -133,6 +150,9 @@ impl Default for Settings {
             customer_permissions_per_type: 10,
             permission_versions: 5,
             tags: 50,
+            key_policy_read: KeyPolicyRead::AsPut,
+            key_policy_names_unknown_accounts: true,
+            key_policy_size: 32_768,
         }
     }
 }

@@ -62,6 +62,12 @@ fn fate(trouble: &Trouble) -> Fate {
 fn refusal(caller: &Caller, call: &Call, trouble: &Trouble) -> Refusal {
     match trouble {
         Trouble::Throttle => throttled(&call.service),
+        // That KMS's 503 is this error of its model is assumed [X].
+        Trouble::Unavailable if call.service == "kms" => Refusal::new(
+            503,
+            "DependencyTimeoutException",
+            "The system timed out; the request can be retried.",
+        ),
         Trouble::Unavailable => {
             Refusal::new(503, "ServiceUnavailableException", "The service is unavailable.")
         }
@@ -69,8 +75,11 @@ fn refusal(caller: &Caller, call: &Call, trouble: &Trouble) -> Refusal {
         Trouble::ExpiredToken => refuse_key(call, Denied::Expired),
         Trouble::AccessDenied => access_denied(caller, call),
         _ => {
-            let code =
-                if call.service == "organizations" { "ServiceException" } else { "ServerInternalException" };
+            let code = match call.service.as_str() {
+                "organizations" => "ServiceException",
+                "kms" => "KMSInternalException",
+                _ => "ServerInternalException",
+            };
             Refusal::new(
                 500,
                 code,
@@ -87,6 +96,11 @@ pub(crate) fn throttled(service: &str) -> Refusal {
             "TooManyRequestsException",
             "AWS Organizations can't complete your request because another request is already in progress. Try again later.",
         ),
+        // Status, code and words are those of throttling.html in KMS's guide [D].
+        "kms" => Refusal::client(
+            "ThrottlingException",
+            "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.",
+        ),
         "sts" => Refusal::client("Throttling", "Rate exceeded"),
         _ => Refusal::new(429, "ThrottlingException", "Rate exceeded"),
     }
@@ -97,7 +111,7 @@ pub(crate) fn access_denied(caller: &Caller, call: &Call) -> Refusal {
     let message = format!("User: {who} is not authorized to perform: {service}:{operation}");
     match service.as_str() {
         "sts" => Refusal::new(403, "AccessDenied", message),
-        "organizations" => Refusal::client("AccessDeniedException", message),
+        "organizations" | "kms" => Refusal::client("AccessDeniedException", message),
         _ => Refusal::new(403, "AccessDeniedException", message),
     }
 }
@@ -105,7 +119,7 @@ pub(crate) fn access_denied(caller: &Caller, call: &Call) -> Refusal {
 pub(crate) fn refuse_key(call: &Call, denied: Denied) -> Refusal {
     let expired = "The security token included in the request is expired";
     let invalid = "The security token included in the request is invalid.";
-    let status = if call.service == "organizations" { 400 } else { 403 };
+    let status = if matches!(call.service.as_str(), "organizations" | "kms") { 400 } else { 403 };
     match (denied, call.service.as_str(), &call.key) {
         (Denied::Expired, "sts", _) => Refusal::new(403, "ExpiredToken", expired),
         (Denied::Expired, _, _) => Refusal::new(status, "ExpiredTokenException", expired),

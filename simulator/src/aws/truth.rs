@@ -1,9 +1,11 @@
-//! What is really in force: the effective grants, and the accounts they reach.
+//! What is really in force: the effective grants, and the accounts they reach. Those of key policies are in
+//! [`KeyGrant`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+pub use super::kms::truth::KeyGrant;
 use super::ram::model::{Association, AssociationStatus, AssociationType, FeatureSet, Share, ShareStatus};
 use super::ram::principal;
 use super::world::World;

@@ -45,7 +45,7 @@ impl Lag {
     }
 }
 
-/// How long RAM's asynchronous steps take, in seconds (ram.md sections 2.1, 2.2 and 2.5).
+/// How long RAM's asynchronous steps take, in seconds (ram.md sections 2.1, 2.2 and 2.5), and how old readers' states are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Lags {
@@ -67,6 +67,8 @@ pub struct Lags {
     pub list: Lag,
     /// How much older the state is that consumers see (T07, T13).
     pub consumer: Lag,
+    /// How old the policy is that GetKeyPolicy answers ("The KMS API follows an eventual consistency model" \[D]).
+    pub key_policy: Lag,
 }
 
 /// How listings are cut into pages (ram.md fact 3, T03, T06).
@@ -102,7 +104,7 @@ pub struct Throttle {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Calls {
-    /// `ram`, `organizations` or `sts`.
+    /// `ram`, `organizations`, `kms` or `sts`.
     pub service: Option<String>,
     /// Operation name, such as `CreateResourceShare`.
     pub operation: Option<String>,
@@ -277,7 +279,7 @@ impl Throttle {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CallName {
-    /// `ram`, `organizations` or `sts`.
+    /// `ram`, `organizations`, `kms` or `sts`.
     pub service: String,
     /// Operation name.
     pub operation: String,

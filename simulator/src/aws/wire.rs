@@ -1,4 +1,4 @@
-//! The wire formats: RAM's REST-JSON, Organizations' JSON 1.1 and STS's query protocol, decoded and encoded.
+//! The wire formats: RAM's REST-JSON, Organizations' and KMS's JSON 1.1 and STS's query protocol, decoded and encoded.
 
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
@@ -28,7 +28,8 @@ pub(crate) fn read(request: &http::Request<Bytes>) -> Result<Call, Refusal> {
     };
     let (operation, kind, params) = match service.as_str() {
         "ram" => ram(request)?,
-        "organizations" => organizations(request)?,
+        "organizations" => json_1_1(request, ORGANIZATIONS, &["Describe", "List"])?,
+        "kms" => json_1_1(request, KMS, &["Describe", "Get", "List"])?,
         "sts" => sts(request)?,
         other => {
             return Err(Refusal::new(404, "UnknownOperationException", format!("no such service: {other}")));
@@ -52,7 +53,10 @@ fn scope(request: &http::Request<Bytes>) -> Option<(String, String, String)> {
 }
 
 fn service_by_shape(request: &http::Request<Bytes>) -> String {
-    if request.headers().contains_key("x-amz-target") {
+    let target = header(request, "x-amz-target");
+    if target.is_some_and(|target| target.starts_with(KMS)) {
+        "kms".to_owned()
+    } else if target.is_some() {
         "organizations".to_owned()
     } else if request.uri().path() == "/" {
         "sts".to_owned()
@@ -76,12 +80,16 @@ fn ram(request: &http::Request<Bytes>) -> Result<Read, Refusal> {
     Ok((name.to_owned(), kind, Value::Object(params)))
 }
 
-fn organizations(request: &http::Request<Bytes>) -> Result<Read, Refusal> {
+/// What `X-Amz-Target` starts with.
+const ORGANIZATIONS: &str = "AWSOrganizationsV20161128.";
+const KMS: &str = "TrentService.";
+
+fn json_1_1(request: &http::Request<Bytes>, service: &str, reading: &[&str]) -> Result<Read, Refusal> {
     let target = header(request, "x-amz-target").unwrap_or_default();
     let operation = target
-        .strip_prefix("AWSOrganizationsV20161128.")
+        .strip_prefix(service)
         .ok_or_else(|| Refusal::client("UnknownOperationException", format!("no target {target}")))?;
-    let read = ["Describe", "List"].iter().any(|verb| operation.starts_with(verb));
+    let read = reading.iter().any(|verb| operation.starts_with(verb));
     let kind = if read { Kind::Read } else { Kind::Write };
     Ok((operation.to_owned(), kind, Value::Object(json_object(request.body())?)))
 }
@@ -135,6 +143,8 @@ fn percent_decode(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
+const JSON_1_1: &str = "application/x-amz-json-1.1";
+
 /// The HTTP answer to a call of `service`.
 pub(crate) fn write(
     service: &str,
@@ -145,10 +155,16 @@ pub(crate) fn write(
     let (status, kind, body) = match (service, answer) {
         ("sts", Ok(result)) => (200, "text/xml", sts_result(operation, id, result)),
         ("sts", Err(refusal)) => (refusal.status, "text/xml", sts_error(id, refusal)),
-        ("organizations", Ok(result)) => (200, "application/x-amz-json-1.1", result.to_string()),
+        // PutKeyPolicy "sends back an HTTP 200 response with an empty HTTP body" [D].
+        ("kms", Ok(Value::Object(members))) if members.is_empty() => (200, JSON_1_1, String::new()),
+        ("organizations" | "kms", Ok(result)) => (200, JSON_1_1, result.to_string()),
         ("organizations", Err(refusal)) => {
             let body = json!({"__type": refusal.code, "Message": refusal.message}).to_string();
-            (refusal.status, "application/x-amz-json-1.1", body)
+            (refusal.status, JSON_1_1, body)
+        }
+        ("kms", Err(refusal)) => {
+            let body = json!({"__type": refusal.code, "message": refusal.message}).to_string();
+            (refusal.status, JSON_1_1, body)
         }
         (_, Ok(result)) => (200, "application/json", result.to_string()),
         (_, Err(refusal)) => {
@@ -163,9 +179,9 @@ pub(crate) fn write(
     if let Ok(id) = http::HeaderValue::from_str(id) {
         headers.insert("x-amzn-requestid", id);
     }
-    if let Some(code) =
-        answer.as_ref().err().and_then(|refusal| http::HeaderValue::from_str(&refusal.code).ok())
-    {
+    // KMS names its errors in the body alone.
+    let named = answer.as_ref().err().filter(|_| service != "kms");
+    if let Some(code) = named.and_then(|refusal| http::HeaderValue::from_str(&refusal.code).ok()) {
         headers.insert("x-amzn-errortype", code);
     }
     response
@@ -198,12 +214,12 @@ fn xml(value: &Value) -> String {
     }
 }
 
-/// Replaces every `status` of an answer: what a client of today sees of a value of tomorrow.
+/// Replaces every `status` (of keys: `KeyState`) of an answer: what a client of today sees of a value of tomorrow.
 pub(crate) fn replace_status(answer: &mut Value, text: &str) {
     match answer {
         Value::Object(members) => {
             for (name, member) in members.iter_mut() {
-                if name == "status" && member.is_string() {
+                if matches!(name.as_str(), "status" | "KeyState") && member.is_string() {
                     *member = Value::String(text.to_owned());
                 } else {
                     replace_status(member, text);

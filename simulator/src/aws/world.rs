@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::caller::{self, Caller, Denied};
 use super::journal::{Entry, Journal, KeyKind, Kind};
+use super::kms::Kms;
 use super::organizations::Directory;
 use super::ram::Ram;
 use super::ram::model::Lifetimes;
@@ -44,6 +45,7 @@ pub struct World {
     pub(crate) roles: BTreeMap<(String, String), Role>,
     pub(crate) sessions: Sessions,
     pub(crate) ram: Ram,
+    pub(crate) kms: Kms,
     journal: Journal,
     agenda: BTreeSet<(u64, Wake)>,
 }
@@ -85,6 +87,7 @@ impl World {
             roles: BTreeMap::new(),
             sessions: Sessions::new(),
             ram: Ram::default(),
+            kms: Kms::default(),
             journal: Journal::default(),
             agenda: BTreeSet::new(),
         };
@@ -300,6 +303,7 @@ impl World {
         match service {
             "ram" => self.call_ram(caller, operation, params),
             "organizations" => (self.call_organizations(caller, operation, params), true),
+            "kms" => (self.call_kms(caller, operation, params), true),
             _ => (self.call_sts(caller, operation, params), true),
         }
     }

@@ -1,0 +1,248 @@
+//! What key policies really grant outside of the accounts that own the keys.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::Key;
+use super::condition::like;
+use super::document::{Document, Statement};
+use super::subject::{Subject, account_named, identity};
+use crate::aws::organizations::Organization;
+use crate::aws::ram::principal::{Principal, is_account};
+use crate::aws::world::World;
+
+/// What has an effect for callers of other accounts (key-policy-modifying-external-accounts.html \[D]); other actions in a
+/// policy give such a caller nothing.
+const ACROSS_ACCOUNTS: [&str; 20] = [
+    "CreateGrant",
+    "Decrypt",
+    "DeriveSharedSecret",
+    "DescribeKey",
+    "Encrypt",
+    "GenerateDataKey",
+    "GenerateDataKeyPair",
+    "GenerateDataKeyPairWithoutPlaintext",
+    "GenerateDataKeyWithoutPlaintext",
+    "GenerateMac",
+    "GetKeyRotationStatus",
+    "GetPublicKey",
+    "ListGrants",
+    "ReEncryptFrom",
+    "ReEncryptTo",
+    "RetireGrant",
+    "RevokeGrant",
+    "Sign",
+    "Verify",
+    "VerifyMac",
+];
+
+/// A grant by a key's policy: this principal outside of the owning account may use this key.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyGrant {
+    /// Account that owns the key.
+    pub owner: String,
+    /// Region of the key.
+    pub region: String,
+    /// ARN of the key.
+    pub key: String,
+    /// Account id; ARN of a role, user or session; ARN of an organization or unit; `*` for everybody; or, where a path of
+    /// `aws:PrincipalOrgPaths` is no unit of today, that path as it is written.
+    pub principal: String,
+    /// What it may do with the key, such as `Decrypt`, whatever patterns say so.
+    pub actions: BTreeSet<String>,
+    /// Outside the owner's organization.
+    pub external: bool,
+}
+
+impl World {
+    /// All grants by key policies at `now`, whatever lags readers have and whatever state a key is in: a disabled key's
+    /// policy is in force again the moment that somebody enables it.
+    ///
+    /// A condition about something else than the principal, such as `kms:ViaService`, narrows no principal and counts as
+    /// one that may hold. What is denied for certain is left out; of `*`, organizations and units only what is denied to
+    /// everybody without a condition. Services, federations and principals that are deleted are granted nothing here.
+    pub fn key_grants(&mut self, now: f64) -> BTreeSet<KeyGrant> {
+        self.advance(now);
+        self.kms.keys.values().flat_map(|key| self.grants_on(key)).collect()
+    }
+
+    /// The accounts besides the owner's that a key's policy lets use it at `now`, each as a whole or a role in it; exact
+    /// also where denies or conditions cut accounts out of an organization. Conditions as in [`World::key_grants`].
+    pub fn key_reach(&mut self, now: f64, key: &str) -> BTreeSet<String> {
+        self.advance(now);
+        let Some(key) = self.kms.keys.get(key) else {
+            return BTreeSet::new();
+        };
+        let document = Document::read(&key.policy);
+        let foreign = self.directory.accounts.keys().filter(|account| **account != key.account);
+        let mut reached: BTreeSet<String> =
+            foreign.filter(|account| self.is_usable_from(&document, key, account)).cloned().collect();
+        let facts = self.grants_on(key);
+        reached.extend(facts.iter().filter_map(|fact| account_of(&fact.principal)).map(ToOwned::to_owned));
+        reached
+    }
+
+    fn is_usable_from(&self, document: &Document, key: &Key, account: &str) -> bool {
+        let partition = crate::aws::caller::partition(&key.region);
+        let roles = self.roles.keys().filter(|(of, _)| of == account);
+        let roles = roles
+            .map(|(_, role)| self.subject(account, &format!("arn:{partition}:iam::{account}:role/{role}")));
+        let mut subjects = roles.chain([self.root_of(account, &key.region)]);
+        subjects.any(|subject| ACROSS_ACCOUNTS.iter().any(|action| document.may_allow(&subject, action)))
+    }
+
+    fn grants_on(&self, key: &Key) -> Vec<KeyGrant> {
+        let document = Document::read(&key.policy);
+        let mut granted: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for statement in document.statements.iter().filter(|statement| statement.allow) {
+            for principal in self.granted_by(key, statement) {
+                let actions = ACROSS_ACCOUNTS.into_iter().filter(|action| statement.acts(action));
+                let left = actions.filter(|action| !self.is_denied(&document, key, &principal, action));
+                let left: Vec<String> = left.map(ToOwned::to_owned).collect();
+                granted.entry(principal).or_default().extend(left);
+            }
+        }
+        granted.retain(|_, actions| !actions.is_empty());
+        let grant = |(principal, actions): (String, BTreeSet<String>)| KeyGrant {
+            owner: key.account.clone(),
+            region: key.region.clone(),
+            key: key.arn.clone(),
+            external: self.is_outside(&key.account, &principal),
+            principal,
+            actions,
+        };
+        granted.into_iter().map(grant).collect()
+    }
+
+    fn is_denied(&self, document: &Document, key: &Key, principal: &str, action: &str) -> bool {
+        if document.denies_all(action) {
+            return true;
+        }
+        let Some(account) = account_of(principal) else {
+            return false;
+        };
+        document.denies(&self.subject_named(key, account, principal), action)
+    }
+
+    fn subject_named(&self, key: &Key, account: &str, name: &str) -> Subject {
+        if is_account(name) { self.root_of(account, &key.region) } else { self.subject(account, name) }
+    }
+
+    /// The principals of other accounts that a statement allows something.
+    fn granted_by(&self, key: &Key, statement: &Statement) -> BTreeSet<String> {
+        let mut granted = BTreeSet::new();
+        for principal in statement.principals() {
+            if principal == "*" {
+                granted.extend(self.everybody_within(key, statement));
+            } else if let Some(account) = account_named(principal) {
+                granted.extend(self.account_within(key, statement, account));
+            } else {
+                granted.extend(self.granted_to(key, statement, principal));
+            }
+        }
+        granted
+    }
+
+    /// What the conditions of a statement make of an account: ARNs in it, where they are limited to such.
+    fn account_within(&self, key: &Key, statement: &Statement, account: &str) -> Vec<String> {
+        let Some(arns) = statement.limit("aws:principalarn") else {
+            return self.granted_to(key, statement, account).into_iter().collect();
+        };
+        let within = |arn: &String| match account_of(arn) {
+            Some(of) if of == account => self.granted_to(key, statement, arn),
+            Some(_) => None,
+            // Of every account, such as `arn:aws:iam::*:role/backup`.
+            None => {
+                let may_hold = statement.holds(&self.subject(account, arn)) != Some(false);
+                (may_hold && account != key.account).then(|| account.to_owned())
+            }
+        };
+        arns.iter().filter_map(within).collect()
+    }
+
+    /// What the conditions of a statement make of `*`: the narrowest of ARNs, accounts, paths and organizations.
+    fn everybody_within(&self, key: &Key, statement: &Statement) -> Vec<String> {
+        let accounts =
+            statement.limit("aws:principalaccount").or_else(|| statement.limit("kms:calleraccount"));
+        let named = statement.limit("aws:principalarn").or(accounts);
+        if let Some(named) = named {
+            let of = |name: &String| match account_of(name) {
+                Some(_) => self.granted_to(key, statement, name),
+                None => Some("*".to_owned()),
+            };
+            return named.iter().filter_map(of).collect();
+        }
+        let organizations = statement.limit("aws:principalorgid");
+        if let Some(paths) = statement.limit("aws:principalorgpaths") {
+            let within = |path: &&String| {
+                let of = path.split('/').next().unwrap_or_default();
+                organizations.is_none_or(|ids| ids.iter().any(|id| like(id, of)))
+            };
+            return paths.iter().filter(within).map(|path| self.place_at(path)).collect();
+        }
+        match organizations {
+            Some(ids) => ids.iter().map(|id| self.organization_named(id)).collect(),
+            None => vec!["*".to_owned()],
+        }
+    }
+
+    /// An account or an ARN in another account, where it exists and the statement's conditions may hold for it.
+    fn granted_to(&self, key: &Key, statement: &Statement, name: &str) -> Option<String> {
+        let account = account_of(name).filter(|account| *account != key.account)?;
+        let subject = self.subject_named(key, account, name);
+        let exists = name.contains('*') || self.principal_exists(key, name);
+        (exists && statement.holds(&subject) != Some(false)).then(|| name.to_owned())
+    }
+
+    fn organization_named(&self, id: &str) -> String {
+        match self.directory.organizations.get(id) {
+            Some(organization) => organization.arn(),
+            None if id.contains(['*', '?']) => "*".to_owned(),
+            None => id.to_owned(),
+        }
+    }
+
+    /// The unit, or for its root the organization, that a path with everything below it stands for today.
+    fn place_at(&self, path: &str) -> String {
+        let as_written = || path.to_owned();
+        let Some(organization) = path
+            .split('/')
+            .next()
+            .and_then(|id| self.directory.organizations.get(id))
+            .filter(|_| path.ends_with("/*"))
+        else {
+            return as_written();
+        };
+        let id = path.trim_end_matches("/*").rsplit('/').next().unwrap_or_default();
+        if id == organization.id || id == organization.root {
+            return organization.arn();
+        }
+        let is_there = like(path, &path_of(organization, id));
+        if is_there { organization.unit_arn(id) } else { as_written() }
+    }
+
+    fn is_outside(&self, owner: &str, principal: &str) -> bool {
+        let own = self.directory.organization_of(owner).map(|organization| organization.id.as_str());
+        if let Some(account) = account_of(principal) {
+            return !self.directory.same_organization(owner, account);
+        }
+        match Principal::read(principal) {
+            Ok(Principal::Organization { id, .. } | Principal::Unit { organization: id, .. }) => {
+                own != Some(&id)
+            }
+            _ => own.is_none_or(|own| principal.split('/').next() != Some(own)),
+        }
+    }
+}
+
+/// The account of an account id or of an IAM or STS ARN.
+fn account_of(principal: &str) -> Option<&str> {
+    if is_account(principal) { Some(principal) } else { identity(principal).map(|(account, _)| account) }
+}
+
+/// As in `aws:PrincipalOrgPaths` of the accounts in a unit.
+fn path_of(organization: &Organization, unit: &str) -> String {
+    format!("{}/{}/", organization.id, organization.line(unit).join("/"))
+}
