@@ -100,6 +100,9 @@ async fn what_is_called_is_what_the_policies_allow() {
     world.delete_share("rules").await;
     world.until("the Share is gone", || async { world.share("rules").await.is_none().then_some(()) }).await;
 
+    // The types that RAM shares are read last.
+    world.rest(60).await;
+
     let counts = world.aws.world().journal().counts();
     let called: BTreeSet<String> = counts.keys().cloned().collect();
     let known: BTreeSet<String> =

@@ -528,6 +528,31 @@ async fn what_is_refused_held_and_left_over_is_told_with_its_reason() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_of_no_known_type_is_planned_with_a_warning() {
+    let world = World::with_basics(1).await;
+    let view = "arn:aws:route53globalresolver:eu-west-1:111122223333:dns-view/dnsv-1";
+    let views = world::policy(
+        "views",
+        json!({"resourceTypes": ["route53globalresolver:dns-view"], "resources": [view],
+            "organizationalUnits": ["Root/Workloads"]}),
+    );
+    let of = |arn: &str| {
+        share("view", json!({"resources": [{"arn": arn}], "targets": [{"account": "data-prod"}]}))
+    };
+    let (code, said) = text(&world, &Folder::of(&with(&[views.clone(), of(view)]))).await;
+    assert_eq!(code, 2);
+    let warning = format!("      * {view}: it is shared since a SharingPolicy names it");
+    assert!(said.contains(&warning) && said.contains(&format!("+ resource {view}")), "{said}");
+    let other = view.replace("dnsv-1", "dnsv-2");
+    let (code, said) = text(&world, &Folder::of(&with(&[views, of(&other)]))).await;
+    assert_eq!(code, 2);
+    assert!(
+        said.contains(&format!("      ! {other}: TypeUnknown: ")) && !said.contains("      * "),
+        "{said}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_ended_target_is_as_declared() {
     let world = World::new(1);
     let ended = json!({"targets": [{"externalAccount": example::PARTNER, "until": "2026-01-01T00:00:00Z", "reason": "over"}], "allowExternal": true});

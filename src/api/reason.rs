@@ -119,6 +119,11 @@ reasons! {
     /// This resource type cannot be shared, or not outside the organization. Share it another way, or remove
     /// it.
     TypeUnsupported,
+    /// This version does not know the resource's type. It is shared only where a SharingPolicy names the resource
+    /// and a type of its service; ask the security team, or remove it.
+    TypeUnknown,
+    /// The resource type does not take the permission that the Share names. Name one of AWS's own for it, or none.
+    PermissionUnsupported,
     /// A resource belongs to another account or region than the Share. Declare it in a Share of its own
     /// account and region.
     ResourceElsewhere,

@@ -146,7 +146,8 @@ pub struct ResourceState {
     /// Why it is not in force, as one word of the conditions' reasons.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Why it is not in force, in words, and what to do about it.
+    /// Why it is not in force, in words, and what to do about it; or a warning: it is shared although this
+    /// version does not know its type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
 }

@@ -95,13 +95,15 @@ pub struct Owners {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Allow {
-    /// Resource types as RAM writes them, such as `ec2:Subnet`: 1 to 100, no wildcards.
+    /// Resource types as RAM writes them, such as `ec2:Subnet`: 1 to 100, no wildcards. A type that this version
+    /// cannot tell from ARNs allows what `resources` names of its service, and nothing else.
     #[schemars(length(min = 1, max = 100), inner(length(min = 3, max = 128)))]
     #[x_kube(validation = Rule::new(formats::RESOURCE_TYPES).message("resourceTypes: write types as RAM does, such as ec2:Subnet; wildcards are not taken"))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub resource_types: Vec<String>,
     /// ARNs that narrow this further, at most 100; `*` and `?` are wildcards, but never in the account.
-    /// Unset: every resource of the types.
+    /// Unset: every resource of the types. A resource whose type this version does not know needs an ARN here
+    /// with no wildcard before its id, such as `arn:aws:newservice:*:111122223333:thing/*`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100), inner(length(min = 1, max = 512)))]
     #[x_kube(merge_strategy = ListMerge::Set)]

@@ -84,6 +84,7 @@ pub const OPERATIONS: &[Operation] = &[
     Operation::new(Service::Ram, "ListPermissionAssociations", AllowedBy::Reader),
     Operation::new(Service::Ram, "ListResourceSharePermissions", AllowedBy::Reader),
     Operation::new(Service::Ram, "ListPermissions", AllowedBy::Reader),
+    Operation::new(Service::Ram, "ListResourceTypes", AllowedBy::Reader),
     Operation::new(Service::Ram, "CreateResourceShare", AllowedBy::Writer),
     Operation::new(Service::Ram, "UpdateResourceShare", AllowedBy::Writer),
     Operation::new(Service::Ram, "AssociateResourceShare", AllowedBy::Writer),

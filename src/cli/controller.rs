@@ -22,7 +22,7 @@ use crate::{
         write::{WriteError, Writer},
     },
     model::{Cell, Digest, ShareKey, Timestamp},
-    plan::receipt::Receipt,
+    plan::{catalogue::Differences, receipt::Receipt},
     telemetry::{
         admin::Admin,
         health::Health,
@@ -233,6 +233,10 @@ impl Telemetry for Told {
 
     fn forget_share(&self, share: &ShareKey) {
         self.metrics.forget_share(share);
+    }
+
+    fn resource_types(&self, differences: &Differences) {
+        self.metrics.resource_types(differences);
     }
 
     fn event(&self, about: ObjectReference, weight: Weight, reason: Reason, note: String) {

@@ -19,8 +19,8 @@ use crate::{
         session::Sessions,
     },
     controllers::{
-        account_region::memory::CellMemory, halt::Halt, share_index::ShareIndex, telemetry::Telemetry,
-        triggers::Triggers,
+        account_region::memory::CellMemory, halt::Halt, resource_types::TypesBeside, share_index::ShareIndex,
+        telemetry::Telemetry, triggers::Triggers,
     },
     kube::{
         lease::LeaseFence,
@@ -141,6 +141,8 @@ pub struct Context {
     pub telemetry: Arc<dyn Telemetry>,
     /// Who wakes whom.
     pub triggers: Triggers,
+    /// The resource types that RAM lists and this version does not know.
+    pub types: TypesBeside,
     halt: Arc<Halt>,
     organizations: RwLock<BTreeMap<String, OrganizationState>>,
     tried: tokio::sync::watch::Sender<BTreeSet<String>>,
@@ -174,6 +176,7 @@ impl Context {
             clock,
             telemetry,
             triggers,
+            types: TypesBeside::default(),
             organizations: RwLock::default(),
             tried: tokio::sync::watch::Sender::default(),
             started: tokio::time::Instant::now(),

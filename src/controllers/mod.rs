@@ -6,6 +6,7 @@ pub mod context;
 pub mod halt;
 pub mod installation;
 pub mod organization;
+pub mod resource_types;
 mod retries;
 pub mod run;
 pub mod share;

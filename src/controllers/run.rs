@@ -16,7 +16,7 @@ use kube::{
 use super::{
     account_region, account_set, chain_of,
     context::{Context, Stores},
-    installation, organization,
+    installation, organization, resource_types,
     retries::Retries,
     share, sharing_policy,
     telemetry::Telemetry,
@@ -98,7 +98,8 @@ pub async fn run(term: Term) {
         }
     };
     let controllers = join_all(controllers(&context, items, woken, &triggers, &term.stopping));
-    let feeding = futures::future::join(undeclared, announce);
+    let types = resource_types::follow(Arc::clone(&context));
+    let feeding = futures::future::join3(undeclared, announce, types);
     futures::future::select(controllers, std::pin::pin!(feeding.then(|_| futures::future::pending::<()>())))
         .await;
 }

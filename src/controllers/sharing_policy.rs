@@ -22,6 +22,7 @@ use crate::{
     },
     model::AccountId,
     plan::{
+        catalogue::unheard_of,
         desired::Refusal,
         names::{self, Meaning},
     },
@@ -40,6 +41,10 @@ pub async fn reconcile(
         );
         return Ok(Action::await_change());
     };
+    if !unheard_of(&policy.spec.allow.resource_types, &BTreeSet::new()).is_empty() {
+        // Otherwise each start would first say that RAM does not know them, and then that it does.
+        context.types.tried().await;
+    }
     let before = policy.status.clone().unwrap_or_default();
     let after = status(&context, policy, &before);
     if changed(&before, &after) {
@@ -101,7 +106,7 @@ fn status(
     let reason =
         first.as_ref().map_or(Reason::Resolved, |p| Reason::parse(&p.reason).unwrap_or(Reason::NameUnknown));
     let message = first.as_ref().map_or_else(
-        || "it is understood and in use".to_owned(),
+        || in_use(policy, &context.types.names()),
         |p| format!("allows nothing by this name: {}", p.message),
     );
     conditions::set(&mut status.conditions, READY, first.is_none().into(), reason, &message, generation, now);
@@ -114,6 +119,18 @@ fn status(
         }
     }
     status
+}
+
+/// That all its names stand for something, and which of its types may not.
+fn in_use(policy: &SharingPolicy, beside: &BTreeSet<String>) -> String {
+    let unheard_of = unheard_of(&policy.spec.allow.resource_types, beside);
+    if unheard_of.is_empty() {
+        return "it is understood and in use".to_owned();
+    }
+    format!(
+        "it is understood and in use; neither this version nor, as far as it could be asked, RAM knows the resource types {}: correct them, or see that `resources` names what is meant by them",
+        unheard_of.join(", ")
+    )
 }
 
 /// One installation serves one organization's names: the first Organization in order.

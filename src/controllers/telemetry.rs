@@ -7,7 +7,7 @@ use k8s_openapi::{api::core::v1::ObjectReference, apimachinery::pkg::apis::meta:
 use crate::{
     api::Reason,
     model::{Cell, ShareKey, Timestamp},
-    plan::receipt::Receipt,
+    plan::{catalogue::Differences, receipt::Receipt},
 };
 
 /// How weighty an event is to whoever reads it.
@@ -69,6 +69,8 @@ pub trait Telemetry: Send + Sync {
     fn share(&self, _share: &ShareKey, _conditions: &[Condition], _deleting: bool) {}
     /// A Share is gone.
     fn forget_share(&self, _share: &ShareKey) {}
+    /// RAM's list of resource types was read.
+    fn resource_types(&self, _differences: &Differences) {}
     /// Something that people should see happened to an object.
     fn event(&self, about: ObjectReference, weight: Weight, reason: Reason, note: String);
 }

@@ -184,12 +184,21 @@ pub struct Target {
 /// One declared resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resource {
-    /// Its RAM type, where known.
+    /// Its RAM type, where this version knows it.
     pub resource_type: Option<&'static str>,
     /// Whether it is to be shared.
     pub standing: Standing,
     /// Why it is not, where it is not.
     pub refusal: Option<Refusal>,
+}
+
+impl Resource {
+    /// What is to be said of it although it is shared.
+    pub fn warning(&self) -> Option<&'static str> {
+        (self.standing == Standing::Granted && self.resource_type.is_none()).then_some(
+            "it is shared since a SharingPolicy names it, although this version does not know its type: what AWS takes for it is not checked beforehand, and it has its type's default permission; see whether a later version knows it",
+        )
+    }
 }
 
 /// Something that is not granted: one reason of the closed list and the remedy in words.

@@ -382,8 +382,9 @@ impl ContainerWords for Container {
     }
     fn sharing(mut self, resource: &str, state: &str) -> Self {
         let text = if resource.starts_with("arn:") { resource.to_owned() } else { ec2(resource) };
-        let resource_type = ResourceType::of(&arn(&text)).unwrap().name;
-        self.permissions.entry(resource_type.into()).or_insert_with(|| default_permission(resource_type));
+        if let Some(known) = ResourceType::of(&arn(&text)) {
+            self.permissions.entry(known.name.into()).or_insert_with(|| default_permission(known.name));
+        }
         self.resources.insert(text, row(state));
         self
     }

@@ -2,6 +2,7 @@
 
 pub mod adoption;
 pub mod budget;
+pub mod catalogue;
 pub mod chain;
 pub mod change;
 pub mod claim;

@@ -72,24 +72,41 @@ fn refusal(
 ) -> Option<Refusal> {
     let live = container.resources.iter().filter(|(_, row): &(_, &Row)| row.state.may_grant());
     live.map(|(resource, _)| resource).find_map(|resource| {
-        let known = resource.parse::<Arn>().ok().and_then(|arn| Some((ResourceType::of(&arn)?, arn)));
-        let Some((resource_type, arn)) = known else {
-            return Some(Refusal::new(
-                Reason::TypeUnsupported,
-                format!("{resource} is of no type that this version knows"),
-            ));
+        let Ok(arn) = resource.parse::<Arn>() else {
+            return Some(Refusal::new(Reason::InvalidRequest, format!("{resource} is not an ARN")));
         };
-        let attached = container.permissions.get(resource_type.name).filter(|a| !a.is_type_default());
-        let question = Question {
+        let resource_type = ResourceType::of(&arn);
+        let question = |permission| Question {
             resource: &arn,
             resource_type,
-            permission: attached.map(|attached| attached.arn.as_str()),
+            permission,
             principal,
             outside,
             targets: 1,
         };
-        policies.allow(&question).err()
+        let mut named = beyond_default(container, &arn, resource_type).peekable();
+        if named.peek().is_none() {
+            return policies.allow(&question(None)).err();
+        }
+        named.find_map(|permission| policies.allow(&question(Some(permission))).err())
     })
+}
+
+/// The permissions beyond its type's default that a resource may be under: which of them is an unknown type's own, no ARN
+/// tells.
+fn beyond_default<'a>(
+    container: &'a Container,
+    arn: &'a Arn,
+    resource_type: Option<ResourceType>,
+) -> impl Iterator<Item = &'a str> {
+    let attached = container.permissions.iter().filter(move |(of, attached)| {
+        let its_own = match resource_type {
+            Some(known) => known.name == of.as_str(),
+            None => ResourceType::may_be(of, arn),
+        };
+        its_own && !attached.is_type_default()
+    });
+    attached.map(|(_, attached)| attached.arn.as_str())
 }
 
 /// No policy speaks: nothing can be told.
@@ -104,5 +121,52 @@ impl Permits for Unasked {
         _: &BTreeMap<String, Timestamp>,
     ) -> Result<BTreeMap<Principal, Refusal>, Refusal> {
         Err(Refusal::new(Reason::Waiting, "policies were not asked"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        model::Slot,
+        org::tree::tests::tree,
+        plan::fixture::{
+            ContainerWords, DATA, PolicyWords, SET, TEAM, at, cell, known, ours, permission, policy,
+        },
+    };
+
+    #[test]
+    fn of_an_unknown_type_each_permission_that_may_be_its_own_must_be_allowed() {
+        let thing = "arn:aws:newservice:eu-west-1:111122223333:thing/t-1";
+        let naming = policy().allowing(|allow| {
+            allow.resource_types = vec!["newservice:Thing".into()];
+            allow.resources = vec![thing.into()];
+            allow.permissions = vec!["AWSRAMPermissionAllowed".into()];
+        });
+        let aws = |name: &str| permission(&format!("arn:aws:ram::aws:permission/{name}"), "1");
+        let plain = ours("hub", &Slot::Inner).to(DATA, "ASSOCIATED").sharing(thing, "ASSOCIATED");
+        let allowed = plain.clone().permitting("newservice:A", aws("AWSRAMPermissionAllowed"));
+        let another = allowed.clone().permitting("newservice:B", aws("AWSRAMPermissionOther"));
+        let elsewhere = allowed.clone().permitting("ec2:Subnet", aws("AWSRAMPermissionOther"));
+        let (tree, cell) = (tree(), cell());
+        let table = [
+            (&plain, &naming, None),
+            (&allowed, &naming, None),
+            (&another, &naming, Some(Reason::NotPermitted)),
+            (&elsewhere, &naming, None),
+            (&plain, &policy(), Some(Reason::NotPermitted)),
+        ];
+        for (container, policy, expected) in table {
+            let facts = Facts {
+                cell: &cell,
+                set: SET,
+                organization: known(&tree),
+                policies: &[policy],
+                policies_readable: true,
+                now: at(0),
+            };
+            let refused = facts.refused(TEAM, container, &BTreeMap::new()).unwrap();
+            assert_eq!(refused.values().next().map(|refusal| refusal.reason), expected, "{container:?}");
+        }
     }
 }

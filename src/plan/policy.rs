@@ -16,8 +16,8 @@ use crate::{
 pub struct Question<'a> {
     /// The resource.
     pub resource: &'a Arn,
-    /// Its type.
-    pub resource_type: ResourceType,
+    /// Its type; none where this version does not know it.
+    pub resource_type: Option<ResourceType>,
     /// The name of the permission that the Share names for the type; none for the type's default.
     pub permission: Option<&'a str>,
     /// Whom to share with.
@@ -75,17 +75,12 @@ impl<'a> Policies<'a> {
     }
 
     /// Whether some policy allows the type of a resource, and the resource, to somebody.
-    pub fn allow_resource(&self, resource: &Arn, resource_type: ResourceType) -> Result<(), Refusal> {
+    pub fn allow_resource(&self, resource: &Arn, resource_type: Option<ResourceType>) -> Result<(), Refusal> {
         if self.speaking.is_empty() {
             return Err(self.no_policy());
         }
         let allowed = self.speaking.iter().any(|p| p.allows_resource(resource, resource_type));
-        let message = || {
-            format!(
-                "no SharingPolicy for this namespace allows {resource_type} {resource}; ask the security team, or remove the resource"
-            )
-        };
-        allowed.then_some(()).ok_or_else(|| Refusal::new(Reason::NotPermitted, message()))
+        allowed.then_some(()).ok_or_else(|| not_allowed(resource, resource_type))
     }
 
     /// Whether any one policy allows it all: resource, target and permission together.
@@ -100,9 +95,9 @@ impl<'a> Policies<'a> {
                 Some(because) => refusals.push(format!("{} {because}", policy.name())),
             }
         }
+        let what = question.resource_type.map_or_else(|| question.resource.as_str(), |known| known.name);
         let message = format!(
-            "{} may not be shared with {}: {}; ask the security team, or remove the target",
-            question.resource_type,
+            "{what} may not be shared with {}: {}; ask the security team, or remove the target",
             question.principal,
             refusals.join("; ")
         );
@@ -116,6 +111,20 @@ impl<'a> Policies<'a> {
         );
         Refusal::new(Reason::NoPolicy, message)
     }
+}
+
+fn not_allowed(resource: &Arn, resource_type: Option<ResourceType>) -> Refusal {
+    let Some(known) = resource_type else {
+        let service = resource.service();
+        let message = format!(
+            "this version knows no type of {resource}, so it is shared only where a SharingPolicy names it in `resources` and, in `resourceTypes`, a type of {service} that this version cannot tell from ARNs; ask the security team, or remove the resource"
+        );
+        return Refusal::new(Reason::TypeUnknown, message);
+    };
+    let message = format!(
+        "no SharingPolicy for this namespace allows {known} {resource}; ask the security team, or remove the resource"
+    );
+    Refusal::new(Reason::NotPermitted, message)
 }
 
 fn owns(policy: &SharingPolicy, owner: &AccountId, set: &str, organization: &Organization<'_>) -> bool {
@@ -155,11 +164,17 @@ impl<'a> Resolved<'a> {
         self.policy.metadata.name.as_deref().unwrap_or_default()
     }
 
-    fn allows_resource(&self, resource: &Arn, resource_type: ResourceType) -> bool {
+    /// What this version does not know must be named by whoever is to answer for it: a type that it may be, and the resource.
+    fn allows_resource(&self, resource: &Arn, resource_type: Option<ResourceType>) -> bool {
         let allow = &self.policy.spec.allow;
-        allow.resource_types.iter().any(|t| t.eq_ignore_ascii_case(resource_type.name))
-            && (allow.resources.is_empty()
-                || allow.resources.iter().any(|pattern| matches_arn(pattern, resource)))
+        let mut types = allow.resource_types.iter();
+        let mut patterns = allow.resources.iter().filter(|pattern| matches_arn(pattern, resource));
+        match resource_type {
+            Some(known) => {
+                types.any(|t| known.is_called(t)) && (allow.resources.is_empty() || patterns.next().is_some())
+            }
+            None => types.any(|t| ResourceType::may_be(t, resource)) && patterns.any(|p| names_a_kind(p)),
+        }
     }
 
     /// Why this policy does not allow it, in words; none where it does.
@@ -266,6 +281,11 @@ impl<'a> Resolved<'a> {
     }
 }
 
+/// Whether a permission is an account's own.
+pub fn is_customer_managed(permission: &str) -> bool {
+    managed_name(permission).is_none()
+}
+
 /// The name of an AWS managed permission, given by its name or its ARN; none for a customer managed one.
 fn managed_name(permission: &str) -> Option<&str> {
     if !permission.starts_with("arn:") {
@@ -286,6 +306,14 @@ fn matches_arn(pattern: &str, arn: &Arn) -> bool {
     let fields: Vec<&str> = pattern.splitn(6, ':').collect();
     let of_arn = arn.as_str().splitn(6, ':');
     fields.len() == 6 && fields.into_iter().zip(of_arn).all(|(pattern, field)| matches(pattern, field))
+}
+
+/// Whether an ARN pattern says of what kind of which service it speaks: no wildcard stands before the id.
+fn names_a_kind(pattern: &str) -> bool {
+    let fields: Vec<&str> = pattern.splitn(6, ':').collect();
+    let [_, _, service, _, _, resource] = fields[..] else { return false };
+    let kind = resource.trim_start_matches('/').split(['/', ':']).next().unwrap_or_default();
+    !kind.is_empty() && !service.contains(['*', '?']) && !kind.contains(['*', '?'])
 }
 
 /// Whether a text matches a pattern in which `*` stands for any run of characters and `?` for any one. Where it does

@@ -4,6 +4,7 @@
 //! nor removed. What is refused is narrowed. Only an end of `until` needs no tree to be decided.
 
 mod containers;
+mod permissions;
 mod targets;
 
 use std::collections::BTreeMap;
@@ -14,7 +15,7 @@ use crate::{
         share::{DeletionPolicy, Enforcement},
         share_status::ContainerState,
     },
-    model::{Arn, Cell, ResourceType, ShareKey, Side, Slot, Timestamp},
+    model::{Arn, Cell, Region, ResourceType, ShareKey, Side, Slot, Timestamp, resource_type::Scope},
     plan::{
         desired::{
             Adopt, Cause, Desired, DesiredShare, Fate, LedgerEntry, Refusal, Resource, Standing, Switches,
@@ -169,36 +170,34 @@ fn ledger(share: &Share, now: Timestamp) -> BTreeMap<Slot, LedgerEntry> {
 }
 
 fn resources(facts: &Facts<'_>, share: &Share, policies: &Policies<'_>) -> BTreeMap<String, Resource> {
-    let resolved = share.spec.resources.iter().map(|r| (r.arn.clone(), resource(facts, &r.arn, policies)));
-    resolved.collect()
+    let declared = share.spec.resources.iter();
+    declared.map(|r| (r.arn.clone(), resource(facts, share, &r.arn, policies))).collect()
 }
 
-fn resource(facts: &Facts<'_>, text: &str, policies: &Policies<'_>) -> Resource {
-    let refused = |cause, reason, message: String| Resource {
+fn resource(facts: &Facts<'_>, share: &Share, text: &str, policies: &Policies<'_>) -> Resource {
+    let refused = |reason, message: String| Resource {
         resource_type: None,
-        standing: Standing::Refused(cause),
+        standing: Standing::Refused(Cause::Edit),
         refusal: Some(Refusal::new(reason, message)),
     };
     let Ok(arn) = text.parse::<Arn>() else {
-        return refused(Cause::Edit, Reason::InvalidRequest, format!("{text:?} is not an ARN; correct it"));
+        return refused(Reason::InvalidRequest, format!("{text:?} is not an ARN; correct it"));
     };
-    let Some(resource_type) = ResourceType::of(&arn) else {
-        let message =
-            format!("{arn} is of no type that AWS RAM shares, as far as this version knows; remove it");
-        return refused(Cause::Edit, Reason::TypeUnsupported, message);
-    };
+    let resource_type = ResourceType::of(&arn);
     if let Some(message) = elsewhere(facts.cell, &arn, resource_type) {
-        return refused(Cause::Edit, Reason::ResourceElsewhere, message);
+        return refused(Reason::ResourceElsewhere, message);
     }
     let (standing, refusal) = match policies.allow_resource(&arn, resource_type) {
-        Ok(()) => (Standing::Granted, None),
+        Ok(()) => match permissions::unsupported(share, &arn, resource_type) {
+            Some(refusal) => (Standing::Refused(judged_anew(share)), Some(refusal)),
+            None => (Standing::Granted, None),
+        },
         Err(refusal) => undecided(facts, Cause::Policy, refusal),
     };
-    Resource { resource_type: Some(resource_type.name), standing, refusal }
+    Resource { resource_type: resource_type.map(|known| known.name), standing, refusal }
 }
 
-fn elsewhere(cell: &Cell, arn: &Arn, resource_type: ResourceType) -> Option<String> {
-    use crate::model::Region;
+fn elsewhere(cell: &Cell, arn: &Arn, resource_type: Option<ResourceType>) -> Option<String> {
     if arn.account() != cell.account.as_str() {
         return Some(format!(
             "{arn} is not a resource of account {}, and only the owner can share it; declare it in a Share of its own account",
@@ -206,7 +205,7 @@ fn elsewhere(cell: &Cell, arn: &Arn, resource_type: ResourceType) -> Option<Stri
         ));
     }
     let home = cell.region.as_str() == Region::GLOBAL_HOME || cell.region.partition() != "aws";
-    if resource_type.global && !home {
+    if resource_type.is_some_and(|known| known.scope == Scope::Global) && !home {
         return Some(format!(
             "{arn} is a global resource, which is shared from {} only; declare it in a Share of that region",
             Region::GLOBAL_HOME
@@ -215,6 +214,14 @@ fn elsewhere(cell: &Cell, arn: &Arn, resource_type: ResourceType) -> Option<Stri
     let here = arn.region().is_empty() || arn.region() == cell.region.as_str();
     (!here)
         .then(|| format!("{arn} is not in region {}; declare it in a Share of its own region", cell.region))
+}
+
+/// The cause of a refusal by what this version knows of a type. Of a spec that was carried out before it is no edit's doing:
+/// an earlier version took it, and a removal is counted against the budget.
+fn judged_anew(share: &Share) -> Cause {
+    let applied = share.status.as_ref().and_then(|status| status.applied.as_ref());
+    let as_before = applied.is_some_and(|applied| Some(applied.generation) == share.metadata.generation);
+    if as_before { Cause::Tree } else { Cause::Edit }
 }
 
 /// A refusal that rests on the tree is only held while the tree is not known: unknown removes nothing.

@@ -21,7 +21,7 @@ use crate::{
         fence::Refusal,
     },
     model::{Cell, ShareKey},
-    plan::{change::ChangeKind, receipt::Receipt},
+    plan::{catalogue::Differences, change::ChangeKind, receipt::Receipt},
 };
 
 mod labels;
@@ -29,7 +29,7 @@ mod scrape;
 
 pub use labels::{
     DriftKind, KubeKind, KubeOutcome, Observed, OperationLabel, PassOutcome, Readiness, RefusalKind,
-    ServiceLabel, StepAction, StepEffect, StepOutcome,
+    ServiceLabel, StepAction, StepEffect, StepOutcome, TypeDifference,
 };
 
 /// The media type of [`Metrics::encode`].
@@ -59,6 +59,8 @@ struct Inner {
 struct World {
     cells: BTreeMap<Cell, CellState>,
     shares: BTreeMap<ShareKey, Readiness>,
+    /// In how many resource types RAM and this version differ; none before RAM was asked.
+    types: Option<Vec<(TypeDifference, usize)>>,
     leads: Option<Box<dyn Fn() -> bool + Send>>,
 }
 
@@ -233,11 +235,18 @@ impl Metrics {
         });
     }
 
+    /// RAM's list of resource types was held against those of this version.
+    pub fn resource_types(&self, differences: &Differences) {
+        let counts = TypeDifference::ALL.iter().map(|kind| (*kind, kind.count(differences)));
+        self.world(|world| world.types = Some(counts.collect()));
+    }
+
     /// This process no longer leads: what it knows of cells and Shares gets old and is forgotten.
     pub fn stands_by(&self) {
         self.world(|world| {
             world.cells.clear();
             world.shares.clear();
+            world.types = None;
         });
     }
 
@@ -483,6 +492,7 @@ mod tests {
         }
         metrics.cell_governed(&cell(1));
         Readiness::ALL.iter().for_each(|now| metrics.share(&key(now.as_str()), *now));
+        metrics.resource_types(&Differences::default());
 
         let names = |all: &[&'static str]| all.iter().map(|text| (*text).to_owned()).collect::<BTreeSet<_>>();
         let outcomes = [
@@ -504,6 +514,7 @@ mod tests {
             ("reason", names(&of(RefusalKind::ALL, RefusalKind::as_str))),
             ("readiness", names(&of(Readiness::ALL, Readiness::as_str))),
             ("observed", names(&of(Observed::ALL, Observed::as_str))),
+            ("difference", names(&of(TypeDifference::ALL, TypeDifference::as_str))),
             ("service", names(&["ram", "organizations", "sts", "other"])),
             ("operation", names(&operations)),
             ("side", names(&["external", "inside"])),
@@ -613,6 +624,20 @@ mod tests {
         assert_eq!((count("Ready"), count("Reconciling")), (Some(2.0), Some(0.0)));
         metrics.forget_share(&key("hub"));
         assert_eq!(count("Ready"), Some(1.0));
+    }
+
+    #[test]
+    fn types_in_which_ram_differs_are_counted_once_it_was_asked() {
+        let metrics = leading();
+        let count = |of| value(&metrics, "sharekeeper_resource_types_differing", &[("difference", of)]);
+        assert_eq!(count("Unknown"), None);
+        let unknown = BTreeSet::from(["a:B".to_owned(), "a:C".to_owned()]);
+        metrics.resource_types(&Differences { unknown, ..Differences::default() });
+        assert_eq!((count("Unknown"), count("Unlisted"), count("Scope")), (Some(2.0), Some(0.0), Some(0.0)));
+        metrics.resource_types(&Differences::default());
+        assert_eq!(count("Unknown"), Some(0.0));
+        metrics.stands_by();
+        assert_eq!(count("Unknown"), None);
     }
 
     #[test]

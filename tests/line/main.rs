@@ -40,4 +40,5 @@ mod removal;
 mod seen;
 mod switches;
 mod tenants;
+mod types;
 mod undeclared;

@@ -11,7 +11,7 @@ use sharekeeper::{
     controllers::telemetry::{CellFigures, PassOutcome, Telemetry, Weight},
     kube::events::{self, Events},
     model::Cell,
-    plan::receipt::Receipt,
+    plan::{catalogue::Differences, receipt::Receipt},
 };
 
 /// An event as people see it.
@@ -28,6 +28,7 @@ pub struct Event {
 pub struct Told {
     events: Mutex<Vec<Event>>,
     passes: Mutex<Vec<(String, PassOutcome)>>,
+    types: Mutex<Vec<Differences>>,
     published: Mutex<Option<Events>>,
 }
 
@@ -46,6 +47,11 @@ impl Told {
     pub fn take_passes(&self) -> Vec<(String, PassOutcome)> {
         std::mem::take(&mut *self.passes.lock().unwrap_or_else(PoisonError::into_inner))
     }
+
+    /// What each reading of RAM's types since the last look differed in.
+    pub fn take_types(&self) -> Vec<Differences> {
+        std::mem::take(&mut *self.types.lock().unwrap())
+    }
 }
 
 impl Telemetry for Told {
@@ -56,6 +62,9 @@ impl Telemetry for Told {
     fn drift(&self, _what: &str) {}
     fn figures(&self, _cell: &Cell, _figures: &CellFigures) {}
     fn forget(&self, _cell: &Cell) {}
+    fn resource_types(&self, differences: &Differences) {
+        self.types.lock().unwrap().push(differences.clone());
+    }
     fn event(&self, about: ObjectReference, weight: Weight, reason: Reason, note: String) {
         if let Some(published) = self.published.lock().unwrap().clone() {
             let kind = match weight {

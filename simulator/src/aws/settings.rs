@@ -1,5 +1,7 @@
 //! How AWS behaves where it has quotas, lifetimes, or where nobody has looked (marked \[X], tabled in the README).
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 
 const HOUR: f64 = 3600.0;
@@ -92,6 +94,10 @@ pub struct Settings {
     pub paths_end_with_account: bool,
     /// Listed accounts have `Paths`; older endpoints sent none.
     pub paths_of_accounts: bool,
+    /// Resource types that RAM lists beside its catalogue, and whether each is global: newer than any client.
+    pub newer_types: BTreeMap<String, bool>,
+    /// Types of the catalogue that RAM does not list.
+    pub unlisted_types: BTreeSet<String>,
     /// Resources or principals in one call.
     pub entities_per_call: usize,
     /// Shares per account and region.
@@ -140,6 +146,8 @@ impl Default for Settings {
             onboarding: 0.0,
             paths_end_with_account: true,
             paths_of_accounts: true,
+            newer_types: BTreeMap::new(),
+            unlisted_types: BTreeSet::new(),
             entities_per_call: 100,
             shares: 25_000,
             resources_per_share: 5_000,

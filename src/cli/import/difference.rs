@@ -10,6 +10,7 @@ use kube::core::DeserializeGuard;
 use crate::{
     api::{
         Share, SharingPolicy,
+        share::ShareResource,
         sharing_policy::{Allow, External, Owners, PrincipalKind, SharingPolicySpec},
         undeclared_share::{Decision, Why},
     },
@@ -17,7 +18,7 @@ use crate::{
     controllers::{account_region::gather::Gathered, context::OrganizationView},
     kube::watched::Guarded,
     mechanism::plan::mark,
-    model::{ResourceType, Side},
+    model::{Arn, ResourceType, Side},
     plan::{
         change::ChangeKind,
         desired::{Desired, DesiredShare},
@@ -163,8 +164,15 @@ pub(super) fn permissive(share: &Share, gathered: &Gathered) -> SharingPolicy {
     // Without an organization `organization: true` says nothing; the accounts are named then.
     let inside = targets().filter_map(|t| t.account.clone().or_else(|| t.role.as_ref().map(account_of)));
     let known = !matches!(gathered.organization, OrganizationView::None);
+    // What this version knows no type of is named itself, and a type that it may be.
+    let unknown = |r: &ShareResource| {
+        let arn: Arn = r.arn.parse().ok()?;
+        ResourceType::of(&arn).is_none().then(|| format!("{}:unknown", arn.service()))
+    };
+    let types = ResourceType::all().iter().map(|t| t.name.to_owned());
     let allow = Allow {
-        resource_types: ResourceType::all().iter().map(|t| t.name.to_owned()).collect(),
+        resource_types: types.chain(spec.resources.iter().filter_map(unknown)).collect(),
+        resources: spec.resources.iter().map(|r| r.arn.clone()).collect(),
         organization: true,
         accounts: if known { vec![] } else { inside.collect() },
         principals: vec![PrincipalKind::Role, PrincipalKind::User, PrincipalKind::Service],

@@ -4,7 +4,7 @@ use crate::{
     api::Reason,
     cli::plan::report::{
         Action, CellReport, ChangeReport, ContainerReport, RefusalReport, RefusalStanding, ShareReport,
-        UndeclaredReport, Verb, What, Why,
+        UndeclaredReport, Verb, WarningReport, What, Why,
     },
     controllers::account_region::gather::Gathered,
     model::{Principal, Slot},
@@ -66,6 +66,7 @@ impl Told<'_> {
             name: share.key.name.clone(),
             containers: containers.collect(),
             refusals: refusals(share),
+            warnings: warnings(share),
         }
     }
 
@@ -147,6 +148,11 @@ fn refusals(share: &DesiredShare) -> Vec<RefusalReport> {
     let targets = share.targets.iter();
     let targets = targets.filter_map(|t| Some(refusal(&t.declared_as, &t.standing, t.refusal.as_ref()?)));
     whole.chain(resources).chain(targets).collect()
+}
+
+fn warnings(share: &DesiredShare) -> Vec<WarningReport> {
+    let of = share.resources.iter().filter_map(|(arn, resource)| Some((arn, resource.warning()?)));
+    of.map(|(arn, message)| WarningReport { what: arn.clone(), message: message.to_owned() }).collect()
 }
 
 /// Tells the changes of one container.

@@ -1,4 +1,5 @@
-//! A plan as people read it: `+` is made or added, `-` taken away, `~` changed, `!` refused, `?` not known, `.` waits.
+//! A plan as people read it: `+` is made or added, `-` taken away, `~` changed, `!` refused, `?` not known, `.` waits,
+//! `*` done with a warning.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -74,7 +75,8 @@ impl Display for CellReport {
 
 impl ShareReport {
     fn says_anything(&self) -> bool {
-        !self.refusals.is_empty() || self.containers.iter().any(ContainerReport::says_anything)
+        let says = !self.refusals.is_empty() || !self.warnings.is_empty();
+        says || self.containers.iter().any(ContainerReport::says_anything)
     }
 
     fn print(&self, cell: &CellReport, f: &mut Formatter<'_>) -> fmt::Result {
@@ -104,7 +106,9 @@ impl ShareReport {
             };
             writeln!(f, "      {sign} {what}: {}", refusal.why)?;
         }
-        Ok(())
+        self.warnings
+            .iter()
+            .try_for_each(|warning| writeln!(f, "      * {}: {}", warning.what, warning.message))
     }
 }
 

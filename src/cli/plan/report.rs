@@ -75,6 +75,9 @@ pub struct ShareReport {
     pub containers: Vec<ContainerReport>,
     /// What of it is not granted.
     pub refusals: Vec<RefusalReport>,
+    /// What of it is shared all the same, and why somebody should look.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<WarningReport>,
 }
 
 /// One container of a Share: for RAM a resource share.
@@ -196,6 +199,16 @@ pub struct RefusalReport {
     /// Why.
     #[serde(flatten)]
     pub why: Why,
+}
+
+/// Something of a Share that is granted although it cannot be judged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WarningReport {
+    /// The resource's ARN.
+    pub what: String,
+    /// Why, and what to do.
+    pub message: String,
 }
 
 /// How far a refusal goes.

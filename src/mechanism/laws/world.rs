@@ -90,8 +90,11 @@ fn principals() -> Vec<String> {
     ]
 }
 
+/// One that is not the type's default; the account's own where the type takes such.
 fn custom(resource_type: &str) -> String {
-    format!("arn:aws:ram:eu-west-1:{OWNER}:permission/custom-{}", marker(resource_type))
+    let takes_own = ResourceType::named(resource_type).is_some_and(|t| t.customer_permissions);
+    let place = if takes_own { format!("eu-west-1:{OWNER}") } else { ":aws".to_owned() };
+    format!("arn:aws:ram:{place}:permission/custom-{}", marker(resource_type))
 }
 
 /// What is known of the organization.

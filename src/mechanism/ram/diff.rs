@@ -299,9 +299,13 @@ impl Comparison<'_> {
     }
 }
 
-/// Whether a resource is of a type, both in RAM's names.
+/// Whether a resource is of a type, both in RAM's names; where the ARN tells no type, whether it may be.
 pub(crate) fn is_of_type(arn: &str, resource_type: &str) -> bool {
-    arn.parse().ok().and_then(|arn| ResourceType::of(&arn)).is_some_and(|t| t.name == resource_type)
+    let Ok(arn) = arn.parse() else { return false };
+    match ResourceType::of(&arn) {
+        Some(known) => known.name == resource_type,
+        None => ResourceType::may_be(resource_type, &arn),
+    }
 }
 
 fn left(member: &str) -> String {

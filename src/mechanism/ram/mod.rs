@@ -4,3 +4,4 @@ pub mod apply;
 pub mod diff;
 pub mod failure;
 pub mod observe;
+pub mod types;

@@ -22,7 +22,7 @@ fn answer(
     outside: Option<Term>,
 ) -> String {
     let (resource, whom) = (arn(&ec2(GATEWAY)), principal(whom));
-    let resource_type = ResourceType::of(&resource).unwrap();
+    let resource_type = ResourceType::of(&resource);
     let question =
         Question { resource: &resource, resource_type, permission, principal: &whom, outside, targets: 3 };
     let owner = OWNER.parse().unwrap();
@@ -107,7 +107,7 @@ fn each_clause_about_the_resource_decides() {
         let resource = arn(&ec2(GATEWAY));
         let owner = OWNER.parse().unwrap();
         let policies = Policies::of([&policy], TEAM, &owner, SET, known(&tree));
-        let of_resource = policies.allow_resource(&resource, ResourceType::of(&resource).unwrap());
+        let of_resource = policies.allow_resource(&resource, ResourceType::of(&resource));
         assert_eq!(of_resource.is_ok(), expected == "yes");
     }
 }
@@ -285,7 +285,7 @@ fn policies_add_up_but_no_two_make_one() {
     let resource = arn(&ec2(GATEWAY));
     let question = Question {
         resource: &resource,
-        resource_type: ResourceType::of(&resource).unwrap(),
+        resource_type: ResourceType::of(&resource),
         permission: None,
         principal: &principal(DATA),
         outside: None,

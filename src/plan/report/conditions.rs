@@ -41,6 +41,7 @@ pub(super) fn is_liftable(reason: Reason) -> bool {
         reason,
         Reason::NoPolicy
             | Reason::NotPermitted
+            | Reason::TypeUnknown
             | Reason::NotGoverned
             | Reason::TreeUnknown
             | Reason::TreeStale
@@ -164,7 +165,9 @@ fn refused_by_policy(desired: &DesiredShare) -> Option<&Refusal> {
     let targets = desired.targets.iter().filter_map(|target| target.refusal.as_ref());
     let resources = desired.resources.values().filter_map(|resource| resource.refusal.as_ref());
     let mut all = refusals.chain(resources).chain(targets);
-    all.find(|refusal| matches!(refusal.reason, Reason::NoPolicy | Reason::NotPermitted))
+    all.find(|refusal| {
+        matches!(refusal.reason, Reason::NoPolicy | Reason::NotPermitted | Reason::TypeUnknown)
+    })
 }
 
 /// What the declared entries say: the first that keeps the Share from being Ready.

@@ -120,7 +120,7 @@ pub(super) fn resources(desired: &DesiredShare, known: &BTreeMap<Slot, Known<'_>
                 arn: arn.clone(),
                 state,
                 reason: reason.map(|reason| reason.to_string()),
-                message,
+                message: message.or_else(|| resource.warning().map(str::to_owned)),
             }
         })
         .collect();

@@ -114,22 +114,24 @@ impl Resolver<'_> {
     /// What the types of the shared resources or the policies say against a principal.
     fn refusal(&self, principal: &Principal, outside: bool, term: Option<Term>) -> Option<(Cause, Refusal)> {
         let shared = self.resources.iter().filter(|(_, r)| !matches!(r.standing, Standing::Refused(_)));
-        shared
-            .filter_map(|(arn, r)| Some((arn.parse::<Arn>().ok()?, ResourceType::named(r.resource_type?)?)))
-            .find_map(|(resource, resource_type)| {
-                if let Some(refusal) = unsupported(principal, outside, resource_type) {
+        shared.filter_map(|(arn, r)| Some((arn.parse::<Arn>().ok()?, r.resource_type))).find_map(
+            |(resource, name)| {
+                let known = name.and_then(ResourceType::named);
+                if let Some(refusal) = known.and_then(|known| unsupported(principal, outside, known)) {
                     return Some((Cause::Edit, refusal));
                 }
+                let named = known.and_then(|known| permission_for(self.share, known.name));
                 let question = Question {
                     resource: &resource,
-                    resource_type,
-                    permission: permission_for(self.share, resource_type.name).map(|p| p.permission.as_str()),
+                    resource_type: known,
+                    permission: named.map(|choice| choice.permission.as_str()),
                     principal,
                     outside: term.filter(|_| outside),
                     targets: self.share.spec.targets.len(),
                 };
                 self.policies.allow(&question).err().map(|refusal| (Cause::Policy, refusal))
-            })
+            },
+        )
     }
 
     /// A policy allows a target together with a resource: where it allows none of them, it allows nobody either.

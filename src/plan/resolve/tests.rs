@@ -242,7 +242,12 @@ fn each_resource_is_of_this_cell_and_of_a_known_type() {
         ("arn:aws:ec2:eu-west-1:222233334444:subnet/s-1", "refused Edit ResourceElsewhere"),
         ("arn:aws:ec2:us-east-1:111122223333:subnet/s-1", "refused Edit ResourceElsewhere"),
         ("arn:aws:networkmanager::111122223333:core-network/c-1", "refused Edit ResourceElsewhere"),
-        ("arn:aws:ec2:eu-west-1:111122223333:instance/i-1", "refused Edit TypeUnsupported"),
+        ("arn:aws:ec2:eu-west-1:111122223333:instance/i-1", "refused Policy TypeUnknown"),
+        ("arn:aws:ec2:eu-west-1:222233334444:instance/i-1", "refused Edit ResourceElsewhere"),
+        ("arn:aws:ec2:us-east-1:111122223333:instance/i-1", "refused Edit ResourceElsewhere"),
+        // No source says for certain that these are shared from one region only.
+        ("arn:aws:ssm-incidents::111122223333:response-plan/r-1", "granted"),
+        ("arn:aws:route53-recovery-control::111122223333:cluster/c-1", "granted"),
         ("arn:aws:ec2", "refused Edit InvalidRequest"),
     ];
     for (text, expected) in table {
@@ -259,6 +264,108 @@ fn each_resource_is_of_this_cell_and_of_a_known_type() {
     assert_eq!(by_policy(&[], known(&tree)), "refused Policy NoPolicy");
     assert_eq!(by_policy(&[subnets], known(&tree)), "refused Policy NotPermitted");
     assert_eq!(by_policy(&[], Organization::Unknown), "held TreeUnknown");
+}
+
+const THING: &str = "arn:aws:newservice:eu-west-1:111122223333:thing/t-1";
+
+fn naming(types: &[&str], resources: &[&str]) -> SharingPolicy {
+    let own = |list: &[&str]| list.iter().map(|&text| text.to_owned()).collect();
+    policy().allowing(|allow| (allow.resource_types, allow.resources) = (own(types), own(resources)))
+}
+
+#[test]
+fn what_this_version_knows_no_type_of_is_shared_only_where_a_policy_names_it_and_a_type_that_it_may_be() {
+    let tree = tree();
+    let things = "arn:aws:newservice:*:111122223333:thing/*";
+    let instances = "arn:aws:ec2:eu-west-1:111122223333:instance/i-1";
+    let table: [(&str, SharingPolicy, &str); 12] = [
+        (THING, naming(&["newservice:Thing"], &[things]), "granted"),
+        (THING, naming(&["NewService:anything"], &[THING]), "granted"),
+        (THING, naming(&["newservice:Thing"], &[]), "refused Policy TypeUnknown"),
+        (THING, naming(&["ec2:Subnet"], &[things]), "refused Policy TypeUnknown"),
+        (THING, naming(&["oldservice:Thing"], &[things]), "refused Policy TypeUnknown"),
+        (
+            THING,
+            naming(&["newservice:Thing"], &["arn:aws:newservice:*:111122223333:*"]),
+            "refused Policy TypeUnknown",
+        ),
+        (
+            THING,
+            naming(&["newservice:Thing"], &["arn:aws:newservice:*:111122223333:th*/t-1"]),
+            "refused Policy TypeUnknown",
+        ),
+        (
+            THING,
+            naming(&["newservice:Thing"], &["arn:aws:*:*:111122223333:thing/t-1"]),
+            "refused Policy TypeUnknown",
+        ),
+        (
+            THING,
+            naming(&["newservice:Thing"], &["arn:aws:newservice:*:222233334444:thing/*"]),
+            "refused Policy TypeUnknown",
+        ),
+        // That subnets may be shared says nothing of instances.
+        (instances, naming(&["ec2:Subnet"], &[instances]), "refused Policy TypeUnknown"),
+        (instances, naming(&["ec2:Instance"], &[instances]), "granted"),
+        // And a type that this version knows is not shared for the sake of one that it does not.
+        (&ec2(GATEWAY), naming(&["ec2:Instance"], &[&ec2(GATEWAY)]), "refused Policy NotPermitted"),
+    ];
+    for (resource, policy, expected) in table {
+        let share = share("hub").of(&[resource]).with([account(DATA)]);
+        let resolved = resolved(&share, known(&tree), &[policy]);
+        let found = &resolved.resources[resource];
+        assert_eq!(verdict(&found.standing, found.refusal.as_ref()), expected, "{resource}");
+        assert_eq!(found.warning().is_some(), expected == "granted" && found.resource_type.is_none());
+        let target = &resolved.targets[0];
+        assert_eq!(verdict(&target.standing, target.refusal.as_ref()), expected, "{resource}");
+    }
+    let hub = share("hub").of(&[THING]).with([account(DATA)]);
+    let of = |organization, policies: &[SharingPolicy]| {
+        let resolved = resolved(&hub, organization, policies);
+        let (thing, target) = (&resolved.resources[THING], &resolved.targets[0]);
+        let all = [(&thing.standing, &thing.refusal), (&target.standing, &target.refusal)];
+        all.map(|(standing, refusal)| verdict(standing, refusal.as_ref()))
+    };
+    let halves = [naming(&["newservice:Thing"], &[&ec2(GATEWAY)]), naming(&["ec2:Subnet"], &[things])];
+    assert_eq!(of(known(&tree), &halves), ["refused Policy TypeUnknown"; 2]);
+    let to_nobody = naming(&["newservice:Thing"], &[things]).allowing(|allow| allow.organization = false);
+    assert_eq!(of(known(&tree), &[policy(), to_nobody]), ["granted", "refused Policy NotPermitted"]);
+    assert_eq!(of(known(&tree), &[]), ["refused Policy NoPolicy"; 2]);
+    assert_eq!(of(Organization::Unknown, &[]), ["held TreeUnknown"; 2]);
+}
+
+#[test]
+fn resources_of_a_type_that_does_not_take_the_permission_are_refused() {
+    let tree = tree();
+    let ours = "arn:aws:ram:eu-west-1:111122223333:permission/ours";
+    let aws = "arn:aws:ram::aws:permission/AWSRAMPermissionFull";
+    let policy = naming(
+        &["ec2:TransitGateway", "ec2:SecurityGroup", "newservice:Thing"],
+        &[&ec2(GATEWAY), &ec2("security-group/sg-1"), "arn:aws:newservice:*:111122223333:thing/*"],
+    );
+    let policy = policy.allowing(|allow| allow.permissions = vec![ours.into(), aws.into()]);
+    let table = [
+        (ec2(GATEWAY), "ec2:TransitGateway", ours, "refused Edit PermissionUnsupported"),
+        (ec2(GATEWAY), "EC2:transitgateway", ours, "refused Edit PermissionUnsupported"),
+        (ec2(GATEWAY), "ec2:TransitGateway", aws, "granted"),
+        (ec2(GATEWAY), "ec2:SecurityGroup", ours, "granted"),
+        (ec2("security-group/sg-1"), "ec2:SecurityGroup", ours, "granted"),
+        // What AWS will call the type of this one, nobody knows yet.
+        (THING.to_owned(), "newservice:Thing", aws, "refused Edit PermissionUnsupported"),
+        (THING.to_owned(), "ec2:TransitGateway", ours, "granted"),
+    ];
+    for (resource, of, named, expected) in table {
+        let share = share("hub").of(&[&resource]).with([account(DATA)]).permitting(of, named, "Default");
+        let resolved = resolved(&share, known(&tree), std::slice::from_ref(&policy));
+        let found = &resolved.resources[&resource];
+        assert_eq!(verdict(&found.standing, found.refusal.as_ref()), expected, "{resource} {named}");
+    }
+    // An earlier version took it: whoever upgrades has edited nothing.
+    let carried_out =
+        share("hub").of(&[GATEWAY]).permitting("ec2:TransitGateway", ours, "Default").applied("x");
+    let resolved = resolved(&carried_out, known(&tree), std::slice::from_ref(&policy));
+    let found = &resolved.resources[&ec2(GATEWAY)];
+    assert_eq!(verdict(&found.standing, found.refusal.as_ref()), "refused Tree PermissionUnsupported");
 }
 
 #[test]

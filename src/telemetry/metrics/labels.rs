@@ -12,6 +12,7 @@ use crate::{
         operations::{Operation, Service},
     },
     plan::{
+        catalogue::Differences,
         change::{ChangeKind, Effect},
         receipt::{Outcome, Then},
         step::Action,
@@ -208,6 +209,18 @@ label! {
 }
 
 label! {
+    /// In what RAM's list of resource types differs from that of this version.
+    TypeDifference {
+        /// RAM lists it and this version does not know it.
+        Unknown,
+        /// This version knows it and RAM does not list it.
+        Unlisted,
+        /// RAM says otherwise whether it is shared from one region only.
+        Scope,
+    }
+}
+
+label! {
     /// Whether a cell could be observed.
     Observed {
         /// All of it.
@@ -248,6 +261,17 @@ impl OperationLabel {
 impl EncodeLabelValue for OperationLabel {
     fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), fmt::Error> {
         self.0.encode(encoder)
+    }
+}
+
+impl TypeDifference {
+    /// How many types differ in it.
+    pub(super) fn count(self, differences: &Differences) -> usize {
+        match self {
+            Self::Unknown => differences.unknown.len(),
+            Self::Unlisted => differences.unlisted.len(),
+            Self::Scope => differences.scoped_otherwise.len(),
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::{
     World,
-    labels::{Observed, Readiness},
+    labels::{Observed, Readiness, TypeDifference},
 };
 
 /// Reads the world at each scrape.
@@ -37,6 +37,11 @@ struct ObservedLabels {
 }
 
 #[derive(EncodeLabelSet)]
+struct TypeLabels {
+    difference: TypeDifference,
+}
+
+#[derive(EncodeLabelSet)]
 struct SideLabels {
     side: &'static str,
 }
@@ -53,7 +58,8 @@ impl Collector for Scrape {
         cells(&world, &mut to)?;
         undeclared(&world, &mut to)?;
         held(&world, &mut to)?;
-        shares(&world, &mut to)
+        shares(&world, &mut to)?;
+        types(&world, &mut to)
     }
 }
 
@@ -116,6 +122,13 @@ fn shares(world: &World, to: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Erro
         (ReadinessLabels { readiness: *readiness }, number(of_it.count()))
     });
     gauge(to, "shares", "Shares, by what their status says", None, each)
+}
+
+fn types(world: &World, to: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+    let Some(counts) = &world.types else { return Ok(()) };
+    let each = counts.iter().map(|(difference, n)| (TypeLabels { difference: *difference }, number(*n)));
+    let help = "Resource types in which RAM's list and this version differ";
+    gauge(to, "resource_types_differing", help, None, each)
 }
 
 fn number(count: usize) -> i64 {

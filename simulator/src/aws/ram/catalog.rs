@@ -152,16 +152,24 @@ impl World {
         rows.sort_by(|a, b| a.0.cmp(&b.0));
         Ok(rows)
     }
-}
 
-pub(super) fn resource_types(asked: &Listing) -> Result<Vec<Row>, Refusal> {
-    let scope = scope(asked.resource_region_scope.as_deref())?;
-    let mut rows: Vec<Row> = types::all()
-        .map(|kind| {
-            let row = json!({"resourceType": kind.code, "serviceName": kind.service, "resourceRegionScope": region_scope(Some(kind))});
-            (kind.code.to_owned(), scope.is_none_or(|scope| scope == kind.is_global()).then_some(row))
-        })
-        .collect();
-    rows.sort_by(|a, b| a.0.cmp(&b.0));
-    Ok(rows)
+    pub(super) fn resource_types(&self, asked: &Listing) -> Result<Vec<Row>, Refusal> {
+        let scope = scope(asked.resource_region_scope.as_deref())?;
+        let catalogue = types::all().filter(|kind| !self.settings.unlisted_types.contains(kind.code));
+        let catalogue = catalogue.map(|kind| (kind.code, kind.service, kind.is_global()));
+        let newer = self
+            .settings
+            .newer_types
+            .iter()
+            .map(|(code, global)| (code.as_str(), code.split(':').next().unwrap_or_default(), *global));
+        let mut rows: Vec<Row> = catalogue
+            .chain(newer)
+            .map(|(code, service, global)| {
+                let row = json!({"resourceType": code, "serviceName": service, "resourceRegionScope": region_scope(global)});
+                (code.to_owned(), scope.is_none_or(|scope| scope == global).then_some(row))
+            })
+            .collect();
+        rows.sort_by(|a, b| a.0.cmp(&b.0));
+        Ok(rows)
+    }
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::input::Listing;
 use super::model::{AssociationStatus, AssociationType, Share, ShareState};
 use super::views::Owner;
-use super::{attach, catalog, rows, types};
+use super::{attach, rows, types};
 use crate::aws::caller::Caller;
 use crate::aws::organizations::listing;
 use crate::aws::page::{self, Asked, Cut, Page};
@@ -120,7 +120,7 @@ impl World {
                 ("resources", rows(self.invitation_resources(caller, asked)?))
             }
             "GetResourcePolicies" => ("policies", rows(self.resource_policies(caller, asked)?)),
-            "ListResourceTypes" => ("resourceTypes", rows(catalog::resource_types(asked)?)),
+            "ListResourceTypes" => ("resourceTypes", rows(self.resource_types(asked)?)),
             "ListPermissions" => ("permissions", rows(self.permissions(caller, asked)?)),
             "ListPermissionVersions" => ("permissions", rows(self.permission_versions(caller, asked)?)),
             _ => ("replacePermissionAssociationsWorks", rows(self.works(caller, asked))),
@@ -386,13 +386,13 @@ impl World {
             "statusMessage": known.and_then(|found| found.message.clone()),
             "creationTime": row.map(|row| row.created_at),
             "lastUpdatedTime": row.map(|row| row.updated_at),
-            "resourceRegionScope": region_scope(types::by_code(code)),
+            "resourceRegionScope": region_scope(types::by_code(code).is_some_and(types::ResourceType::is_global)),
         }))
     }
 }
 
-pub(super) fn region_scope(kind: Option<types::ResourceType>) -> &'static str {
-    if kind.is_some_and(types::ResourceType::is_global) { "GLOBAL" } else { "REGIONAL" }
+pub(super) fn region_scope(global: bool) -> &'static str {
+    if global { "GLOBAL" } else { "REGIONAL" }
 }
 
 /// `Some(global?)` for a scope; `None` for ALL.

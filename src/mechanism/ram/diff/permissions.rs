@@ -1,9 +1,12 @@
 //! The permission of each resource type in a share.
 
 use super::{Comparison, is_of_type, left};
-use crate::plan::{
-    change::{ChangeKind, Difference, PermissionChange},
-    desired::Standing,
+use crate::{
+    model::ResourceType,
+    plan::{
+        change::{ChangeKind, Difference, PermissionChange},
+        desired::Standing,
+    },
 };
 
 impl Comparison<'_> {
@@ -20,7 +23,13 @@ impl Comparison<'_> {
     }
 
     pub(super) fn permission_changes(&self) -> impl Iterator<Item = PermissionChange> {
-        self.want.types.iter().filter_map(|t| self.permission(t))
+        self.want.types.iter().chain(self.learned_types()).filter_map(|t| self.permission(t))
+    }
+
+    /// The types of what is shared although no ARN tells its type: RAM names them with the permissions attached for them.
+    fn learned_types(&self) -> impl Iterator<Item = &String> {
+        let untold = self.container.permissions.keys().filter(|t| !ResourceType::is_told(t));
+        untold.filter(|t| self.want.granted_resources().any(|arn| is_of_type(arn, t)))
     }
 
     pub(super) fn obstacle_to_permission(&self, change: &PermissionChange) -> Option<String> {

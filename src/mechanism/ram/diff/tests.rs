@@ -182,7 +182,7 @@ fn t28_a_default_permission_is_right_whatever_its_version() {
 
 #[test]
 fn t29_t30_permissions_are_swapped_in_place_and_versions_follow() {
-    let custom = "arn:aws:ram:eu-west-1:111122223333:permission/ours";
+    let custom = "arn:aws:ram::aws:permission/ours";
     let policies = [policy().allowing(|allow| allow.permissions = vec![custom.into()])];
     let case = |version: &str, attached: AttachedPermission| {
         let share = hub().permitting(TYPE, custom, version);
@@ -221,6 +221,33 @@ fn t29_a_permission_swapped_behind_our_back_goes_back_to_the_default() {
         let lines = inner(&hub(), right().permitting(TYPE, permission(other, "1")));
         assert_eq!(lines, ["permission ec2:TransitGateway=default (Widen, Edit)"], "{other}");
     }
+}
+
+#[test]
+fn the_permission_of_an_unknown_type_is_judged_by_the_name_that_ram_gives_it() {
+    let thing = "arn:aws:newservice:eu-west-1:111122223333:thing/t-1";
+    let share = share("hub").of(&[thing]).with([account(DATA)]);
+    let naming = policy().allowing(|allow| {
+        allow.resource_types = vec!["newservice:Thing".into()];
+        allow.resources = vec![thing.into()];
+    });
+    let container = ours("hub", &Slot::Inner).to(DATA, "ASSOCIATED").sharing(thing, "ASSOCIATED");
+    let of = |container: &Container| {
+        let listing = listing([container.clone()]);
+        difference_under(&share, Departure::Stays, Slot::Inner, &listing, std::slice::from_ref(&naming))
+    };
+    let default = default_permission("newservice:TheThing");
+    let full = permission("arn:aws:ram::aws:permission/AWSRAMPermissionThingFull", "1");
+    // Until RAM has named the type nothing is missing.
+    assert_eq!(of(&container), [""; 0]);
+    assert_eq!(of(&container.clone().permitting("newservice:TheThing", default)), [""; 0]);
+    assert_eq!(
+        of(&container.clone().permitting("newservice:TheThing", full.clone())),
+        ["permission newservice:TheThing=default (Widen, Edit)"]
+    );
+    // Of another service, or of a type that nothing declared is of: not this one's.
+    assert_eq!(of(&container.clone().permitting("otherservice:Thing", full.clone())), [""; 0]);
+    assert_eq!(of(&container.permitting("ec2:Subnet", full)), [""; 0]);
 }
 
 #[test]
