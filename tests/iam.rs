@@ -22,7 +22,7 @@ use serde_json::Value;
 use sharekeeper::{
     aws::operations::{AllowedBy, Operation, Service},
     cli::iam::{ACTIONS, IamArgs, Role, document},
-    model::{Mark, ShareKey, Slot},
+    model::{Mark, ShareKey, Side},
 };
 
 const INSTALLATION: &str = "prod-1";
@@ -298,7 +298,7 @@ fn a_mark_is_written_where_none_is_and_never_changed_hands() {
     let tag =
         |request: Request, tags: &[(&str, &str)]| allows(&writer, "ram:TagResource", &request.tagging(tags));
     let share = ShareKey { namespace: "team".into(), name: "hub".into() };
-    let mark = Mark { installation: INSTALLATION.into(), share, uid: "u".into(), slot: Slot::Inner }.tags();
+    let mark = Mark { installation: INSTALLATION.into(), share, uid: "u".into(), side: Side::Inner }.tags();
     let mark: Vec<_> = mark.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
     assert!(tag(Request::on(SHARE), &mark), "claim what bears no mark");
     assert!(tag(Request::on(SHARE).marked(INSTALLATION), &mark), "a new UID");

@@ -7,7 +7,6 @@ pub mod ids;
 pub mod mark;
 pub mod principal;
 pub mod resource_type;
-pub mod slot;
 pub mod token;
 
 pub use arn::Arn;
@@ -17,7 +16,6 @@ pub use ids::{AccountId, Region};
 pub use mark::{Mark, Side};
 pub use principal::Principal;
 pub use resource_type::ResourceType;
-pub use slot::Slot;
 
 /// A moment, in UTC. Always handed in, never taken from a clock on these floors.
 pub use k8s_openapi::jiff::Timestamp;

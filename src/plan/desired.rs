@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     api::{Pin, Reason},
-    model::{Arn, Digest, Principal, ShareKey, Side, Slot, Timestamp},
+    model::{Arn, Digest, Principal, ShareKey, Side, Timestamp},
     plan::step::Members,
 };
 
@@ -28,8 +28,8 @@ pub struct DesiredShare {
     pub fate: Fate,
     /// The tenant's own switches.
     pub switches: Switches,
-    /// Its containers.
-    pub containers: BTreeMap<Slot, DesiredContainer>,
+    /// Its containers, at most one a side.
+    pub containers: BTreeMap<Side, DesiredContainer>,
     /// Each declared target with what it means and whether it is granted, in the order of the spec.
     pub targets: Vec<Target>,
     /// Each declared resource and whether it is shared, by ARN.
@@ -44,8 +44,8 @@ pub struct DesiredShare {
     pub applied_generation: Option<i64>,
     /// The existing container that it takes over, if it does.
     pub adopt: Option<Adopt>,
-    /// What we know we made, from status.
-    pub ledger: BTreeMap<Slot, LedgerEntry>,
+    /// What we know we made, from status, by side.
+    pub ledger: BTreeMap<Side, LedgerEntry>,
 }
 
 impl DesiredShare {
@@ -90,8 +90,8 @@ pub struct Switches {
 /// One desired container.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DesiredContainer {
-    /// Which one.
-    pub slot: Slot,
+    /// Inner or outer.
+    pub side: Side,
     /// Whether it should be there.
     pub presence: Presence,
     /// Its name in AWS.
@@ -165,7 +165,7 @@ pub struct Target {
     pub declared_as: String,
     /// What it means in AWS, where that is known.
     pub principal: Option<Principal>,
-    /// Inside or outside the organization.
+    /// Which container it belongs in.
     pub side: Side,
     /// Whether it is to be in AWS.
     pub standing: Standing,

@@ -128,7 +128,7 @@ impl Permits for Unasked {
 mod tests {
     use super::*;
     use crate::{
-        model::Slot,
+        model::Side,
         org::tree::tests::tree,
         plan::fixture::{
             ContainerWords, DATA, PolicyWords, SET, TEAM, at, cell, known, ours, permission, policy,
@@ -144,7 +144,7 @@ mod tests {
             allow.permissions = vec!["AWSRAMPermissionAllowed".into()];
         });
         let aws = |name: &str| permission(&format!("arn:aws:ram::aws:permission/{name}"), "1");
-        let plain = ours("hub", &Slot::Inner).to(DATA, "ASSOCIATED").sharing(thing, "ASSOCIATED");
+        let plain = ours("hub", Side::Inner).to(DATA, "ASSOCIATED").sharing(thing, "ASSOCIATED");
         let allowed = plain.clone().permitting("newservice:A", aws("AWSRAMPermissionAllowed"));
         let another = allowed.clone().permitting("newservice:B", aws("AWSRAMPermissionOther"));
         let elsewhere = allowed.clone().permitting("ec2:Subnet", aws("AWSRAMPermissionOther"));

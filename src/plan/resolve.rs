@@ -15,7 +15,7 @@ use crate::{
         share::{DeletionPolicy, Enforcement},
         share_status::ContainerState,
     },
-    model::{Arn, Cell, Region, ResourceType, ShareKey, Side, Slot, Timestamp, resource_type::Scope},
+    model::{Arn, Cell, Region, ResourceType, ShareKey, Side, Timestamp, resource_type::Scope},
     plan::{
         desired::{
             Adopt, Cause, Desired, DesiredShare, Fate, LedgerEntry, Refusal, Resource, Standing, Switches,
@@ -147,14 +147,14 @@ fn tree_is_unknown(facts: &Facts<'_>) -> bool {
     matches!(facts.organization, Organization::Unknown)
 }
 
-fn ledger(share: &Share, now: Timestamp) -> BTreeMap<Slot, LedgerEntry> {
+fn ledger(share: &Share, now: Timestamp) -> BTreeMap<Side, LedgerEntry> {
     let containers = share.status.iter().flat_map(|status| &status.containers);
     containers
-        .filter_map(|entry| {
+        .map(|entry| {
             let id = entry.id.as_ref().and_then(|id| id.parse::<Arn>().ok());
             let tag_keys = entry.tag_keys.iter().cloned().collect();
-            Some((
-                entry.slot()?,
+            (
+                entry.side.into(),
                 LedgerEntry {
                     id,
                     incarnation: entry.incarnation,
@@ -164,7 +164,7 @@ fn ledger(share: &Share, now: Timestamp) -> BTreeMap<Slot, LedgerEntry> {
                     deleted: matches!(entry.state, ContainerState::Deleting | ContainerState::Gone),
                     widened: widened::recent(entry, now),
                 },
-            ))
+            )
         })
         .collect()
 }
@@ -189,7 +189,8 @@ fn resource(facts: &Facts<'_>, share: &Share, text: &str, policies: &Policies<'_
     }
     let (standing, refusal) = match policies.allow_resource(&arn, resource_type) {
         Ok(()) => match permissions::unsupported(share, &arn, resource_type) {
-            Some(refusal) => (Standing::Refused(judged_anew(share)), Some(refusal)),
+            // What AWS would refuse cuts nobody off: who has access keeps it as it is until the Share is corrected.
+            Some(refusal) => (Standing::Held, Some(refusal)),
             None => (Standing::Granted, None),
         },
         Err(refusal) => undecided(facts, Cause::Policy, refusal),
@@ -214,14 +215,6 @@ fn elsewhere(cell: &Cell, arn: &Arn, resource_type: Option<ResourceType>) -> Opt
     let here = arn.region().is_empty() || arn.region() == cell.region.as_str();
     (!here)
         .then(|| format!("{arn} is not in region {}; declare it in a Share of its own region", cell.region))
-}
-
-/// The cause of a refusal by what this version knows of a type. Of a spec that was carried out before it is no edit's doing:
-/// an earlier version took it, and a removal is counted against the budget.
-fn judged_anew(share: &Share) -> Cause {
-    let applied = share.status.as_ref().and_then(|status| status.applied.as_ref());
-    let as_before = applied.is_some_and(|applied| Some(applied.generation) == share.metadata.generation);
-    if as_before { Cause::Tree } else { Cause::Edit }
 }
 
 /// A refusal that rests on the tree is only held while the tree is not known: unknown removes nothing.

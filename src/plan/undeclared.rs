@@ -99,7 +99,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        model::{Mark, Slot},
+        model::{Mark, Side},
         plan::observed::ContainerState,
     };
 
@@ -121,7 +121,7 @@ mod tests {
 
     fn tags(installation: &str, name: &str) -> BTreeMap<String, String> {
         let share = ShareKey { namespace: "team".into(), name: name.into() };
-        Mark { installation: installation.into(), share, uid: "u".into(), slot: Slot::Inner }.tags()
+        Mark { installation: installation.into(), share, uid: "u".into(), side: Side::Inner }.tags()
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     api::Reason,
-    model::{Arn, Digest, ShareKey, Slot, Timestamp},
+    model::{Arn, Digest, ShareKey, Side, Timestamp},
     plan::{
         budget::HeldRemovals,
         chain::{Chain, Owner},
@@ -20,7 +20,7 @@ pub struct Plan {
     /// What is done, narrowing chains first.
     pub chains: Vec<Chain>,
     /// What the plan says of each Share.
-    pub shares: BTreeMap<ShareKey, BTreeMap<Slot, SlotView>>,
+    pub shares: BTreeMap<ShareKey, BTreeMap<Side, SideView>>,
     /// What nobody declared, and what becomes of it.
     pub undeclared: Vec<Undeclared>,
     /// Containers that Shares are adopting, with the Share.
@@ -33,9 +33,9 @@ pub struct Plan {
     pub held: Option<HeldRemovals>,
 }
 
-/// What a plan says of one container of a Share.
+/// What a plan says of one side of a Share.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SlotView {
+pub struct SideView {
     /// The container, where there is one.
     pub container: Option<Arn>,
     /// Made by us and in no listing yet.
@@ -46,7 +46,7 @@ pub struct SlotView {
     pub lost: bool,
     /// It is being taken over, and differs from what the Share declares.
     pub adopting: bool,
-    /// Why it is not touched at all: its container is not to be had.
+    /// Why this side is not touched at all: its container is not to be had.
     pub refused: Option<Refusal>,
     /// Changes that are made.
     pub allowed: Vec<Change>,
@@ -56,7 +56,7 @@ pub struct SlotView {
     pub waits: Vec<String>,
 }
 
-impl SlotView {
+impl SideView {
     /// Nothing to do, nothing held, nothing awaited.
     pub fn is_settled(&self) -> bool {
         self.allowed.is_empty()
@@ -92,10 +92,10 @@ impl Plan {
 
     /// A fingerprint of the changes of a Share, held ones included.
     pub fn digest_of(&self, share: &ShareKey) -> Option<Digest> {
-        let slots = self.shares.get(share)?;
-        let changes = slots
+        let sides = self.shares.get(share)?;
+        let changes = sides
             .iter()
-            .flat_map(|(slot, view)| view.changes().map(move |(c, _)| format!("{slot} {:?}", c.kind)));
+            .flat_map(|(side, view)| view.changes().map(move |(c, _)| format!("{side} {:?}", c.kind)));
         let changes: Vec<String> = changes.collect();
         (!changes.is_empty()).then(|| Digest::of(changes))
     }

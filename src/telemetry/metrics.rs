@@ -360,7 +360,7 @@ mod tests {
     use crate::{
         api::{Reason, conditions},
         aws::{errors::classify, operations::OPERATIONS},
-        model::{Mark, Slot},
+        model::{Mark, Side},
         plan::{
             chain::Owner,
             change::{Effect, PermissionChange},
@@ -437,7 +437,7 @@ mod tests {
 
     fn receipt(action: Action, effect: Effect, outcome: Outcome) -> Receipt {
         let step = Step { action, effect, causes: BTreeSet::new() };
-        Receipt { owner: Owner::Share(key("hub"), Slot::Inner), step, outcome }
+        Receipt { owner: Owner::Share(key("hub"), Side::Inner), step, outcome }
     }
 
     fn receipts() -> Vec<Receipt> {
@@ -449,7 +449,7 @@ mod tests {
                 certain: true,
             })
         };
-        let mark = Mark { installation: "i".into(), share: key("hub"), uid: "u".into(), slot: Slot::Inner };
+        let mark = Mark { installation: "i".into(), share: key("hub"), uid: "u".into(), side: Side::Inner };
         let create = Create {
             name: "hub".into(),
             incarnation: 1,

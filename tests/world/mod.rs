@@ -387,7 +387,7 @@ impl World {
     /// The ARN of a Share's container.
     pub async fn container(&self, share: &str, side: sharekeeper::model::Side) -> String {
         let status = self.share(share).await.unwrap().status.unwrap();
-        let found = status.containers.iter().find(|c| c.is(&side.into()));
+        let found = status.containers.iter().find(|c| sharekeeper::model::Side::from(c.side) == side);
         found.and_then(|c| c.id.clone()).unwrap_or_else(|| panic!("{share} has no {side} container"))
     }
 

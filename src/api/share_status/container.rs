@@ -4,17 +4,14 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::Slot;
-
 /// An AWS object that holds grants of a Share.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ShareContainer {
     /// The way of sharing: `ram`, later `image`, `snapshot`, `key` and others.
     pub mechanism: String,
-    /// Of a RAM share: `inner` never lets anybody outside the organization in; `outer` holds the outside targets.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub side: Option<Side>,
+    /// `inner` never lets anybody outside the organization in; `outer` holds the outside targets.
+    pub side: Side,
     /// The ARN of the object. Unset until its creation was answered or it was found by its mark.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
@@ -48,10 +45,10 @@ pub struct ShareContainer {
 
 impl ShareContainer {
     /// The first entry of a container of which nothing is known.
-    pub fn of(slot: &Slot) -> Self {
+    pub fn new(mechanism: impl Into<String>, side: Side) -> Self {
         Self {
-            mechanism: "ram".to_owned(),
-            side: slot.side().map(Side::from),
+            mechanism: mechanism.into(),
+            side,
             id: None,
             name: String::new(),
             incarnation: 1,
@@ -61,19 +58,6 @@ impl ShareContainer {
             adopting: false,
             widened: vec![],
         }
-    }
-
-    /// Which of the Share's containers it is; none where this version cannot tell.
-    pub fn slot(&self) -> Option<Slot> {
-        match self.side {
-            Some(side) => Some(Slot::from(crate::model::Side::from(side))),
-            None => Some(Slot::Object(self.id.as_ref()?.parse().ok()?)),
-        }
-    }
-
-    /// Whether it is this one.
-    pub fn is(&self, slot: &Slot) -> bool {
-        self.slot().as_ref() == Some(slot)
     }
 }
 

@@ -27,7 +27,7 @@ use crate::{
         organization,
     },
     mechanism::ram::{failure, observe},
-    model::{Arn, Cell, ShareKey, Slot, Timestamp},
+    model::{Arn, Cell, ShareKey, Side, Timestamp},
     org::Tree,
     plan::{
         change::ChangeKind,
@@ -48,15 +48,15 @@ impl Recollection for FirstLook {
         true
     }
 
-    fn token_is_spent(&self, _: &ShareKey, _: &Slot) -> bool {
+    fn token_is_spent(&self, _: &ShareKey, _: Side) -> bool {
         false
     }
 
-    fn open_until(&self, _: &ShareKey, _: &Slot) -> Option<Timestamp> {
+    fn open_until(&self, _: &ShareKey, _: Side) -> Option<Timestamp> {
         None
     }
 
-    fn is_contended(&self, _: &ShareKey, _: &Slot, _: &ChangeKind, _: Timestamp) -> bool {
+    fn is_contended(&self, _: &ShareKey, _: Side, _: &ChangeKind, _: Timestamp) -> bool {
         false
     }
 }

@@ -78,7 +78,7 @@ fn changes(
 ) -> Vec<String> {
     let side = resolved.adopt.as_ref().map_or(Side::Inner, |adopt| adopt.side);
     let mut claimed = Container { state: ContainerState::Active, ..container.clone() };
-    claimed.tags.extend(mark(resolved, side.into(), &gathered.installation).tags());
+    claimed.tags.extend(mark(resolved, side, &gathered.installation).tags());
     let listing = Listing { containers: BTreeMap::from([(claimed.id.clone(), claimed)]) };
     let plan = gathered.plan(desired, &listing, &FirstLook, &BTreeSet::new());
     let views = plan.shares.get(&resolved.key).into_iter().flatten();

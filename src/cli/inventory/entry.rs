@@ -12,7 +12,7 @@ use crate::{
         plan::report::Why,
     },
     controllers::account_region::gather::Gathered,
-    model::{Arn, Cell, ShareKey, Slot},
+    model::{Arn, Cell, ShareKey, Side},
     org::Tree,
     plan::{
         observed::{AssociationState, Container, ContainerState, Listing, Origin},
@@ -182,12 +182,12 @@ pub(super) fn shares(gathered: &Gathered, listing: &Listing) -> Vec<ShareEntry> 
 }
 
 /// The Shares that claim each container.
-fn owners(plan: &Plan) -> BTreeMap<Arn, Vec<(ShareKey, Slot)>> {
-    let mut owners: BTreeMap<Arn, Vec<(ShareKey, Slot)>> = BTreeMap::new();
-    for (share, slots) in &plan.shares {
-        for (slot, view) in slots.iter().filter(|(_, view)| !view.lost) {
+fn owners(plan: &Plan) -> BTreeMap<Arn, Vec<(ShareKey, Side)>> {
+    let mut owners: BTreeMap<Arn, Vec<(ShareKey, Side)>> = BTreeMap::new();
+    for (share, sides) in &plan.shares {
+        for (side, view) in sides.iter().filter(|(_, view)| !view.lost) {
             if let Some(id) = &view.container {
-                owners.entry(id.clone()).or_default().push((share.clone(), slot.clone()));
+                owners.entry(id.clone()).or_default().push((share.clone(), *side));
             }
         }
     }
@@ -196,7 +196,7 @@ fn owners(plan: &Plan) -> BTreeMap<Arn, Vec<(ShareKey, Slot)>> {
 
 fn entry(
     container: &Container,
-    owners: Vec<(ShareKey, Slot)>,
+    owners: Vec<(ShareKey, Side)>,
     undeclared: Option<&Undeclared>,
     tree: Option<&Tree>,
 ) -> ShareEntry {
@@ -227,8 +227,8 @@ fn entry(
     }
 }
 
-fn declared_by((share, slot): (ShareKey, Slot)) -> DeclaredBy {
-    DeclaredBy { namespace: share.namespace, name: share.name, side: slot.to_string() }
+fn declared_by((share, side): (ShareKey, Side)) -> DeclaredBy {
+    DeclaredBy { namespace: share.namespace, name: share.name, side: side.to_string() }
 }
 
 /// A row of what was removed, which AWS lists for a while yet, says nothing.

@@ -16,7 +16,7 @@ use crate::{
     controllers::{chain_of, context::Context, share::cell},
     kube::watched::Guarded,
     mechanism::ram::observe,
-    model::{Arn, ShareKey, Slot},
+    model::{Arn, ShareKey, Side},
     mutant::{self, Mutant},
     plan::{
         chain::{Chain, Owner},
@@ -46,15 +46,15 @@ pub(super) struct Confirmed {
 /// Who may declare a container.
 struct Declarer {
     key: ShareKey,
-    /// The containers that its status names, and which of them it says are there, by slot; none where it cannot be read.
-    names: Option<Vec<(Slot, String, bool)>>,
+    /// The containers that its status names, and which of them it says are there, by side; none where it cannot be read.
+    names: Option<Vec<(Side, String, bool)>>,
     /// It is this cell's, or it cannot be told whose it is.
     here: bool,
 }
 
 impl Declarer {
     /// Whether it may be that it declares this container: its status names it, or it bears its mark and the Share has no
-    /// other live one on that slot. One that cannot be read may name anything that bears no other mark.
+    /// other live one on that side. One that cannot be read may name anything that bears no other mark.
     fn may_declare(&self, container: &Container) -> bool {
         let mark = container.mark();
         let by_mark = mark.as_ref().filter(|mark| mark.share == self.key);
@@ -62,8 +62,8 @@ impl Declarer {
             None => by_mark.is_some() || mark.is_none(),
             Some(names) => {
                 let on_record = names.iter().any(|(_, id, _)| id == container.id.as_str());
-                let has_one = |slot: &Slot| names.iter().any(|(of, _, there)| of == slot && *there);
-                on_record || self.here && by_mark.is_some_and(|mark| !has_one(&mark.slot))
+                let has_one = |side: Side| names.iter().any(|(of, _, there)| *of == side && *there);
+                on_record || self.here && by_mark.is_some_and(|mark| !has_one(mark.side))
             }
         }
     }
@@ -132,7 +132,7 @@ fn declarer(share: &Guarded<Share>, gathered: &Gathered) -> Declarer {
     let Ok(share) = &share.0 else { return Declarer { key, names: None, here: true } };
     let containers = share.status.iter().flat_map(|status| &status.containers);
     let on_record =
-        containers.filter_map(|c| Some((c.slot()?, c.id.clone()?, c.state != ContainerState::Gone)));
+        containers.filter_map(|c| Some((c.side.into(), c.id.clone()?, c.state != ContainerState::Gone)));
     let names = on_record.collect();
     let placed = cell(share, [gathered.organization.clone()]);
     Declarer { key, names: Some(names), here: placed.map_or(true, |cell| cell == gathered.cell) }
@@ -247,8 +247,7 @@ mod tests {
 
     #[test]
     fn what_is_gone_changed_or_perhaps_declared_is_not_removed() {
-        let orphan =
-            ours("hub", &Slot::Inner).to(DATA, "ASSOCIATED").sharing("subnet/subnet-1", "ASSOCIATED");
+        let orphan = ours("hub", Side::Inner).to(DATA, "ASSOCIATED").sharing("subnet/subnet-1", "ASSOCIATED");
         let id = || orphan.id.to_string();
         let declared = |names| vec![Declarer { key: key("hub"), names, here: true }];
         let elsewhere = |names| vec![Declarer { key: key("hub"), names, here: false }];
@@ -260,16 +259,16 @@ mod tests {
             (vec![], Some(&retagged), Some("not as it was")),
             (declared(None), Some(&orphan), Some("network-team/hub may declare it")),
             // On record as its own, there or not: a deleted one may have been restored.
-            (elsewhere(Some(vec![(Slot::Inner, id(), true)])), Some(&orphan), Some("may declare it")),
-            (elsewhere(Some(vec![(Slot::Inner, id(), false)])), Some(&orphan), Some("may declare it")),
+            (elsewhere(Some(vec![(Side::Inner, id(), true)])), Some(&orphan), Some("may declare it")),
+            (elsewhere(Some(vec![(Side::Inner, id(), false)])), Some(&orphan), Some("may declare it")),
             // By its mark, unless the Share has another one.
             (declared(Some(vec![])), Some(&orphan), Some("may declare it")),
             (
-                declared(Some(vec![(Slot::Inner, "other".into(), false)])),
+                declared(Some(vec![(Side::Inner, "other".into(), false)])),
                 Some(&orphan),
                 Some("may declare it"),
             ),
-            (declared(Some(vec![(Slot::Inner, "other".into(), true)])), Some(&orphan), None),
+            (declared(Some(vec![(Side::Inner, "other".into(), true)])), Some(&orphan), None),
         ];
         for (index, (declared, shown, expected)) in table.into_iter().enumerate() {
             let listing = listing(shown.cloned());

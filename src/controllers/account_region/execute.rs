@@ -17,7 +17,7 @@ use crate::{
     aws::{fence, session::CellClients},
     controllers::context::Context,
     mechanism::ram::apply::{Hands, apply},
-    model::{Arn, ShareKey, Slot},
+    model::{Arn, ShareKey, Side},
     plan::{
         chain::{Chain, Owner},
         desired::Desired,
@@ -266,15 +266,15 @@ fn remember(
     let now = context.now();
     for receipt in receipts {
         context.telemetry.step(receipt);
-        if let (Owner::Share(share, slot), true) = (&chain.owner, receipt.is_done()) {
-            memory.flips.note_step(share, slot, &receipt.step, now);
+        if let (Owner::Share(share, side), true) = (&chain.owner, receipt.is_done()) {
+            memory.flips.note_step(share, *side, &receipt.step, now);
         }
         match (&receipt.step.action, &receipt.outcome, &chain.container) {
             (Action::Create(create), Outcome::Done(Some(id)), _) => {
                 memory.expectations.made(made(id, create, gathered), now);
             }
             (action, outcome, Some(id)) if receipt.is_done() => {
-                let outer = chain.owner.slot() == Some(&Slot::Outer);
+                let outer = chain.owner.side() == Some(Side::Outer);
                 memory.attempts.answered(id, action, &chain.basis);
                 let listed = memory.listing.as_ref().and_then(|read| read.containers.get(id));
                 match outcome {

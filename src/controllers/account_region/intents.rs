@@ -19,7 +19,7 @@ use crate::{
         chain_of,
         context::{Context, FINALIZER},
     },
-    model::{Arn, ShareKey, Slot, Timestamp, mark::TAG_PREFIX},
+    model::{Arn, ShareKey, Side, Timestamp, mark::TAG_PREFIX},
     plan::{
         chain::{Chain, Owner},
         desired::{Desired, DesiredShare},
@@ -36,7 +36,7 @@ const AT_ONCE: usize = 8;
 
 /// What must be on record of a container in its Share's status before a chain is sent.
 struct Intents<'a> {
-    slot: &'a Slot,
+    side: Side,
     /// The container, where there is one.
     container: Option<&'a Arn>,
     /// What makes it the Share's, if this chain does.
@@ -48,7 +48,7 @@ struct Intents<'a> {
 }
 
 impl<'a> Intents<'a> {
-    fn of(slot: &'a Slot, chain: &'a Chain) -> Self {
+    fn of(side: Side, chain: &'a Chain) -> Self {
         let mut widening = Members::default();
         chain.steps.iter().filter_map(put_in).for_each(|members| widening.extend(members));
         let tags = chain.steps.iter().filter_map(|step| match &step.action {
@@ -56,7 +56,7 @@ impl<'a> Intents<'a> {
             _ => None,
         });
         let tags = tags.flatten().collect();
-        Self { slot, container: chain.container.as_ref(), intent: intent(chain), widening, tags }
+        Self { side, container: chain.container.as_ref(), intent: intent(chain), widening, tags }
     }
 
     fn is_empty(&self) -> bool {
@@ -108,17 +108,17 @@ pub(super) async fn record_intents(
 ) -> BTreeSet<ShareKey> {
     let mut intents: BTreeMap<ShareKey, Vec<Intents<'_>>> = BTreeMap::new();
     for chain in chains {
-        if let Owner::Share(share, slot) = &chain.owner {
+        if let Owner::Share(share, side) = &chain.owner {
             let of_share = intents.entry(share.clone()).or_default();
-            of_share.extend(Some(Intents::of(slot, chain)).filter(|intents| !intents.is_empty()));
+            of_share.extend(Some(Intents::of(*side, chain)).filter(|intents| !intents.is_empty()));
         }
     }
     let mut writes = vec![];
     for (share, _) in gathered.shares() {
         let key = key_of(share);
-        if let (Some(slots), Some(desired)) = (intents.remove(&key), desired.shares.get(&key)) {
+        if let (Some(sides), Some(desired)) = (intents.remove(&key), desired.shares.get(&key)) {
             writes
-                .push(async move { (record(context, gathered, share, desired, &slots).await, key) }.boxed());
+                .push(async move { (record(context, gathered, share, desired, &sides).await, key) }.boxed());
         }
     }
     let written: Vec<_> = stream::iter(writes).buffer_unordered(AT_ONCE).collect().await;
@@ -137,17 +137,17 @@ async fn record(
     gathered: &Gathered,
     share: &Share,
     desired: &DesiredShare,
-    slots: &[Intents<'_>],
+    sides: &[Intents<'_>],
 ) -> Option<Share> {
-    if !slots.is_empty() && !share.metadata.finalizers.iter().flatten().any(|f| f == FINALIZER) {
+    if !sides.is_empty() && !share.metadata.finalizers.iter().flatten().any(|f| f == FINALIZER) {
         return None;
     }
     let before = share.status.clone().unwrap_or_default();
     let mut status = before.clone();
-    for intents in slots {
+    for intents in sides {
         put(&mut status.containers, intents, &Time(gathered.now));
     }
-    if !slots.is_empty() && !desired.was_applied() {
+    if !sides.is_empty() && !desired.was_applied() {
         status.applied = status.applied.as_ref().map(superseded);
     }
     // What names mean, and since when somebody outside is declared, must not depend on a report that may never be made.
@@ -168,17 +168,17 @@ async fn record(
 
 fn put(containers: &mut Vec<ShareContainer>, intents: &Intents<'_>, now: &Time) {
     if let Some(intent) = &intents.intent {
-        put_intent(containers, intents.slot, intent, now.clone());
+        put_intent(containers, intents.side, intent, now.clone());
     }
     if intents.widening.is_empty() && intents.tags.is_empty() {
         return;
     }
-    if let Some(entry) = containers.iter_mut().find(|c| c.is(intents.slot)) {
+    if let Some(entry) = containers.iter_mut().find(|c| Side::from(c.side) == intents.side) {
         return note(entry, intents, now);
     }
     // It was found by its mark.
     let id = intents.container.map(ToString::to_string);
-    let mut entry = ShareContainer { id, ..ShareContainer::of(intents.slot) };
+    let mut entry = ShareContainer { id, ..ShareContainer::new("ram", intents.side.into()) };
     note(&mut entry, intents, now);
     containers.push(entry);
 }
@@ -193,15 +193,15 @@ fn note(entry: &mut ShareContainer, intents: &Intents<'_>, now: &Time) {
 
 /// A create of the same incarnation that is on record already stays as it is: each retry would write the status again. The
 /// tags that it makes are ours to take away from then on, whatever the Share says by the time the create is answered.
-fn put_intent(containers: &mut Vec<ShareContainer>, slot: &Slot, intent: &Intent, now: Time) {
-    let known = containers.iter().position(|c| c.is(slot));
+fn put_intent(containers: &mut Vec<ShareContainer>, side: Side, intent: &Intent, now: Time) {
+    let known = containers.iter().position(|c| Side::from(c.side) == side);
     let before = known.and_then(|at| containers.get(at));
     let entry = ShareContainer {
         incarnation: before.map_or(1, |c| c.incarnation),
         state: ContainerState::Creating,
         tag_keys: before.map(|c| c.tag_keys.clone()).unwrap_or_default(),
         widened: before.map(|c| c.widened.clone()).unwrap_or_default(),
-        ..ShareContainer::of(slot)
+        ..ShareContainer::new("ram", side.into())
     };
     let entry = match intent {
         Intent::Create(incarnation, own) => {
@@ -233,16 +233,19 @@ fn put_intent(containers: &mut Vec<ShareContainer>, slot: &Slot, intent: &Intent
 
 /// The chains whose create is on record as sent already: what became of it then this pass cannot say.
 pub(super) fn unanswered(gathered: &Gathered, chains: &[&Chain]) -> BTreeSet<Owner> {
-    let on_record = |share: &Share, slot: &Slot, incarnation: i64| {
+    let on_record = |share: &Share, side: Side, incarnation: i64| {
         share.status.iter().flat_map(|status| &status.containers).any(|c| {
-            c.is(slot) && c.incarnation == incarnation && c.id.is_none() && c.create_sent_at.is_some()
+            Side::from(c.side) == side
+                && c.incarnation == incarnation
+                && c.id.is_none()
+                && c.create_sent_at.is_some()
         })
     };
     let shares: BTreeMap<ShareKey, &Share> =
         gathered.shares().map(|(share, _)| (key_of(share), share)).collect();
     let open = chains.iter().filter(|chain| match (&chain.owner, intent(chain)) {
-        (Owner::Share(key, slot), Some(Intent::Create(incarnation, _))) => {
-            shares.get(key).is_some_and(|share| on_record(share, slot, incarnation))
+        (Owner::Share(key, side), Some(Intent::Create(incarnation, _))) => {
+            shares.get(key).is_some_and(|share| on_record(share, *side, incarnation))
         }
         _ => false,
     });
@@ -257,12 +260,12 @@ pub(super) fn remember_create(
     unanswered: bool,
     now: Timestamp,
 ) {
-    let (Owner::Share(share, slot), Some(receipt)) =
+    let (Owner::Share(share, side), Some(receipt)) =
         (&chain.owner, receipts.iter().find(|r| matches!(r.step.action, Action::Create(_))))
     else {
         return;
     };
-    let key = (share.clone(), slot.clone());
+    let key = (share.clone(), *side);
     match &receipt.outcome {
         // A refusal says nothing of what was sent before.
         Outcome::NotSent(_) | Outcome::Failed(Failure { certain: true, .. }) if unanswered => {}
@@ -286,9 +289,9 @@ pub(super) fn remember_members(
     chain: &Chain,
     receipts: &[Receipt],
 ) {
-    let Owner::Share(share, slot) = &chain.owner else { return };
-    let key = (share.clone(), slot.clone());
-    let ledger = desired.shares.get(share).and_then(|share| share.ledger.get(slot));
+    let Owner::Share(share, side) = &chain.owner else { return };
+    let key = (share.clone(), *side);
+    let ledger = desired.shares.get(share).and_then(|share| share.ledger.get(side));
     let before = ledger.map(|entry| entry.widened.clone()).unwrap_or_default();
     for receipt in receipts {
         if let (Action::Disassociate(members), true) = (&receipt.step.action, receipt.is_done()) {

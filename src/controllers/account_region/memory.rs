@@ -12,7 +12,7 @@ use super::{absent::Absent, setbacks::Setbacks};
 use crate::{
     api::Share,
     mechanism::ram::apply::Attempts,
-    model::{Arn, Digest, ShareKey, Slot, Timestamp},
+    model::{Arn, Digest, ShareKey, Side, Timestamp},
     plan::{
         change::ChangeKind,
         claim::{OPEN_SECONDS, Recollection},
@@ -60,7 +60,7 @@ pub struct CellMemory {
     /// How often each thing was put right lately.
     pub flips: Flips,
     /// What is known of the creates on record that have no answer on record.
-    pub creates: BTreeMap<(ShareKey, Slot), Sent>,
+    pub creates: BTreeMap<(ShareKey, Side), Sent>,
     /// The Shares of this pass with what is on record in them since.
     pub recorded: BTreeMap<ShareKey, Share>,
     /// What is on record as put into containers and is certainly not there.
@@ -142,13 +142,13 @@ impl CellMemory {
     pub fn recall(&mut self, desired: &Desired, plan: &Plan, now: Timestamp) -> bool {
         let mut put = vec![];
         for share in desired.shares.values() {
-            for (slot, widened) in left_behind(share) {
-                let view = plan.shares.get(&share.key).and_then(|slots| slots.get(&slot));
+            for (side, widened) in left_behind(share) {
+                let view = plan.shares.get(&share.key).and_then(|sides| sides.get(&side));
                 let Some(id) = view.filter(|view| !view.lost).and_then(|view| view.container.as_ref()) else {
                     continue;
                 };
-                let members = self.absent.rest(&(share.key.clone(), slot.clone()), &widened);
-                put.push((id.clone(), slot == Slot::Outer, members));
+                let members = self.absent.rest(&(share.key.clone(), side), &widened);
+                put.push((id.clone(), side == Side::Outer, members));
             }
         }
         self.listing.as_ref().is_some_and(|read| self.expectations.recall(read, &put, now))
@@ -182,13 +182,13 @@ impl Recollection for CellMemory {
         last.as_second() - since.as_second() >= needed
     }
 
-    fn token_is_spent(&self, share: &ShareKey, slot: &Slot) -> bool {
-        self.setbacks.last_failure(share, slot).is_some_and(|failure| failure.then == Then::RenewToken)
+    fn token_is_spent(&self, share: &ShareKey, side: Side) -> bool {
+        self.setbacks.last_failure(share, side).is_some_and(|failure| failure.then == Then::RenewToken)
     }
 
     /// Of a create that this memory knows nothing of, a former process may have died right after sending it.
-    fn open_until(&self, share: &ShareKey, slot: &Slot) -> Option<Timestamp> {
-        let sent = match self.creates.get(&(share.clone(), slot.clone())) {
+    fn open_until(&self, share: &ShareKey, side: Side) -> Option<Timestamp> {
+        let sent = match self.creates.get(&(share.clone(), side)) {
             Some(Sent::Refused) => return None,
             Some(Sent::Unanswered(at)) => Some(*at),
             None => self.begun,
@@ -199,7 +199,7 @@ impl Recollection for CellMemory {
         self.read_at.is_none_or(|read| read < shown).then_some(shown)
     }
 
-    fn is_contended(&self, share: &ShareKey, slot: &Slot, change: &ChangeKind, now: Timestamp) -> bool {
-        self.flips.holds(share, slot, change, now)
+    fn is_contended(&self, share: &ShareKey, side: Side, change: &ChangeKind, now: Timestamp) -> bool {
+        self.flips.holds(share, side, change, now)
     }
 }

@@ -223,7 +223,7 @@ pub(crate) async fn abandon(context: &Arc<Context>, cell: &Cell, share: &Share) 
     let held = |c: &&ShareContainer| c.state != ContainerState::Gone;
     for container in known.containers.iter().filter(held) {
         let Some(arn) = container.id.as_ref().and_then(|id| id.parse::<Arn>().ok()) else { continue };
-        let outer = container.side == Some(share_status::Side::Outer);
+        let outer = container.side == share_status::Side::Outer;
         let principals = known.principals.iter().filter(|p| p.external == outer && !p.id.is_empty());
         let name = record_name(cell, &arn);
         // Read live: a former attempt may have made it and died before it was filled in.

@@ -19,7 +19,7 @@ use crate::{
         telemetry::{CellFigures, Weight},
     },
     kube::write::WriteError,
-    model::{Arn, ShareKey, Slot},
+    model::{Arn, ShareKey, Side},
     mutant::{self, Mutant},
     plan::{
         desired::{Desired, DesiredShare, Fate},
@@ -135,7 +135,10 @@ fn statuses<'a>(
             if listing.is_none() && unknown.is_none() {
                 return None;
             }
-            let off_record = memory.absent.off_record(&desired.key);
+            let off_record = [Side::Inner, Side::Outer].into_iter();
+            let off_record =
+                off_record.filter_map(|side| Some((side, memory.absent.off_record(&desired.key, side)?)));
+            let off_record = off_record.collect();
             let status = share_status(&ShareReport {
                 share,
                 desired,
@@ -180,12 +183,12 @@ fn containers<'l>(
     plan: &Plan,
     desired: &DesiredShare,
     listing: Option<&'l Listing>,
-) -> BTreeMap<Slot, &'l Container> {
+) -> BTreeMap<Side, &'l Container> {
     let views = plan.shares.get(&desired.key).into_iter().flatten();
     views
-        .filter_map(|(slot, view)| {
+        .filter_map(|(side, view)| {
             let container = listing?.containers.get(view.container.as_ref()?)?;
-            (!view.lost).then_some((slot.clone(), container))
+            (!view.lost).then_some((*side, container))
         })
         .collect()
 }
@@ -230,10 +233,10 @@ async fn abandon(context: &Arc<Context>, pass: &Pass<'_>) -> Result<(), WriteErr
 /// Whether nothing of a Share that is being deleted is left to do: revoked and read back, or to be released.
 fn has_left(memory: &CellMemory, plan: &Plan, desired: &DesiredShare) -> bool {
     let views = plan.shares.get(&desired.key);
-    let slots = || views.into_iter().flat_map(BTreeMap::values);
-    let gone = slots().all(|view| view.lost || (view.container.is_none() && view.is_settled()));
+    let sides = || views.into_iter().flat_map(BTreeMap::values);
+    let gone = sides().all(|view| view.lost || (view.container.is_none() && view.is_settled()));
     // What cannot be seen yet cannot be put on record yet either.
-    let seen = slots().all(|view| view.open_until.is_none() && !view.unlisted);
+    let seen = sides().all(|view| view.open_until.is_none() && !view.unlisted);
     let awaited = desired
         .ledger
         .values()

@@ -23,7 +23,7 @@ use crate::{
         session::CellClients,
     },
     mechanism::ram::failure,
-    model::{Arn, Digest, Mark, Side, Slot, token},
+    model::{Arn, Digest, Mark, Side, token},
     mutant::{self, Mutant},
     plan::{
         chain::{Chain, Owner},
@@ -138,12 +138,12 @@ fn not_ours(hands: Hands<'_>, chain: &Chain, step: &Step) -> Option<Failure> {
     let found = hands.listing.containers.get(id);
     let found = found.filter(|c| c.state.is_live() && c.origin == Origin::Standard);
     let problem = match &chain.owner {
-        Owner::Share(share, slot) => {
+        Owner::Share(share, side) => {
             let mark = Mark {
                 installation: hands.installation.to_owned(),
                 share: share.clone(),
                 uid: chain.uid.clone(),
-                slot: slot.clone(),
+                side: *side,
             };
             // What is being adopted carries the mark that it was planned on.
             let planned_on = |container: &Container| chain.adopts && container.basis() == chain.basis;
@@ -229,7 +229,7 @@ fn leave(hands: Hands<'_>, chain: &Chain, step: &Step) -> Leave {
 
 async fn create(hands: Hands<'_>, leave: &Leave, chain: &Chain, create: &Create) -> Result<Arn, AwsError> {
     const NAME: &str = "CreateResourceShare";
-    let side = chain.owner.slot().and_then(Slot::side).unwrap_or(Side::Inner);
+    let side = chain.owner.side().unwrap_or(Side::Inner);
     let request = hands
         .clients
         .ram

@@ -9,7 +9,7 @@ mod permissions;
 use std::collections::BTreeSet;
 
 use crate::{
-    model::{Mark, Principal, ResourceType, Slot, Timestamp},
+    model::{Mark, Principal, ResourceType, Side, Timestamp},
     mutant::{self, Mutant},
     plan::{
         change::{Change, ChangeKind, Difference, Effect},
@@ -33,8 +33,8 @@ pub fn diff(
     now: Timestamp,
 ) -> Difference {
     let mut difference =
-        Difference { share: share.key.clone(), slot: want.slot.clone(), changes: vec![], waits: vec![] };
-    let pending = pending(share, &want.slot, have);
+        Difference { share: share.key.clone(), side: want.side, changes: vec![], waits: vec![] };
+    let pending = pending(share, want.side, have);
     match (have, want.presence) {
         (Claim::Absent { .. }, Presence::Wanted) => {
             difference.changes.push(ChangeKind::Create.because(pending));
@@ -60,8 +60,8 @@ pub fn diff(
 }
 
 /// Why what no refusal explains is to be changed.
-fn pending(share: &DesiredShare, slot: &Slot, have: &Claim<'_>) -> Cause {
-    let recorded = share.ledger.get(slot).is_some_and(|entry| entry.id.is_some());
+fn pending(share: &DesiredShare, side: Side, have: &Claim<'_>) -> Cause {
+    let recorded = share.ledger.get(&side).is_some_and(|entry| entry.id.is_some());
     match share.applied_generation {
         _ if share.was_applied() => Cause::Drift,
         // The spec is the one that was carried out: something around it means another thing now.
@@ -230,7 +230,7 @@ impl Comparison<'_> {
     }
 
     fn external(&self, out: &mut Difference) {
-        let want = self.want.slot == Slot::Outer;
+        let want = self.want.side == Side::Outer;
         if self.container.allows_external == want {
             return;
         }

@@ -4,21 +4,21 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::{
     api::{Reason, share_status},
-    model::{Slot, Timestamp},
+    model::{Side, Timestamp},
     plan::{
         change::{Change, ChangeKind},
         observed::{Container, Row},
-        view::SlotView,
+        view::SideView,
     },
 };
 
 /// How many corrected lines are kept for people to see, until the next edit.
 const KEEP_CORRECTED: usize = 20;
 
-/// The drift of one container as it stands in status.
+/// The drift of one side as it stands in status.
 pub(super) fn lines(
-    slot: &Slot,
-    view: &SlotView,
+    side: Side,
+    view: &SideView,
     container: Option<&Container>,
     before: &[share_status::Drift],
     failed: bool,
@@ -26,7 +26,7 @@ pub(super) fn lines(
 ) -> Vec<share_status::Drift> {
     view.drift()
         .map(|(change, held)| {
-            let (what, want, have) = facts(slot, change, container);
+            let (what, want, have) = facts(side, change, container);
             let known = before
                 .iter()
                 .find(|line| line.what == what && line.action != share_status::DriftAction::Corrected);
@@ -67,8 +67,8 @@ pub(super) fn merge(
     now.into_iter().chain(kept).take(crate::api::formats::STATUS_LIST_MAX).collect()
 }
 
-fn facts(slot: &Slot, change: &Change, container: Option<&Container>) -> (String, String, String) {
-    let of = |what: String| if *slot == Slot::Outer { format!("{what} (outer share)") } else { what };
+fn facts(side: Side, change: &Change, container: Option<&Container>) -> (String, String, String) {
+    let of = |what: String| if side == Side::Outer { format!("{what} (outer share)") } else { what };
     let row = |row: Option<&Row>| row.map_or_else(|| "absent".to_owned(), |row| row.state.to_string());
     let principal = |p| row(container.and_then(|c| c.principals.get(p)));
     let resource = |r| row(container.and_then(|c| c.resources.get(r)));

@@ -7,21 +7,21 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use crate::{
     api::Reason,
     api::share_status::{EntryState, Invitation, PrincipalState, ResourceState},
-    model::{Principal, Side, Slot},
+    model::{Principal, Side},
     mutant::{self, Mutant},
     plan::{
         change::ChangeKind,
         desired::{Cause, DesiredShare, Refusal, Standing, Target},
         observed::{AssociationState, Container, Row},
-        view::SlotView,
+        view::SideView,
     },
 };
 
-/// What is known of one container: the container and what the plan says of it.
+/// What is known of one side: the container and what the plan says of it.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Known<'a> {
     pub(super) container: Option<&'a Container>,
-    pub(super) view: Option<&'a SlotView>,
+    pub(super) view: Option<&'a SideView>,
 }
 
 impl Known<'_> {
@@ -44,8 +44,8 @@ impl Known<'_> {
 }
 
 /// The declared targets, those that are not in force first.
-pub(super) fn principals(desired: &DesiredShare, known: &BTreeMap<Slot, Known<'_>>) -> Vec<PrincipalState> {
-    let of = |target: &Target| principal(target, known.get(&target.side.into()).copied().unwrap_or_default());
+pub(super) fn principals(desired: &DesiredShare, known: &BTreeMap<Side, Known<'_>>) -> Vec<PrincipalState> {
+    let of = |target: &Target| principal(target, known.get(&target.side).copied().unwrap_or_default());
     let mut entries: Vec<_> = desired.targets.iter().map(of).collect();
     entries.sort_by_key(|entry| entry.state == EntryState::InForce);
     entries
@@ -85,20 +85,20 @@ fn invitation(row: Option<&Row>) -> Invitation {
 }
 
 /// The declared resources, those that are not in force first. A resource counts by the containers that should hold it.
-pub(super) fn resources(desired: &DesiredShare, known: &BTreeMap<Slot, Known<'_>>) -> Vec<ResourceState> {
+pub(super) fn resources(desired: &DesiredShare, known: &BTreeMap<Side, Known<'_>>) -> Vec<ResourceState> {
     let mut entries: Vec<_> = desired
         .resources
         .iter()
         .map(|(arn, resource)| {
-            let per_slot = known.iter().filter(|(slot, known)| {
+            let per_side = known.iter().filter(|(side, known)| {
                 let grants =
-                    desired.containers.get(slot).is_some_and(|c| c.granted_principals().next().is_some());
+                    desired.containers.get(side).is_some_and(|c| c.granted_principals().next().is_some());
                 let row = known.container.and_then(|container| container.resources.get(arn));
                 let lingers = matches!(resource.standing, Standing::Refused(_))
                     && row.is_some_and(|row| row.state.may_grant());
                 grants || lingers
             });
-            let states = per_slot.map(|(_, known)| {
+            let states = per_side.map(|(_, known)| {
                 let row = known.container.and_then(|container| container.resources.get(arn));
                 let held = known.held(&ChangeKind::AddResource(arn.clone()));
                 let kept = known.kept(&ChangeKind::RemoveResource(arn.clone()));
@@ -116,11 +116,12 @@ pub(super) fn resources(desired: &DesiredShare, known: &BTreeMap<Slot, Known<'_>
                 states.max_by_key(|(state, ..)| *state != EntryState::InForce).unwrap_or_else(nowhere);
             let refused = resource.refusal.as_ref().map(|refusal| refusal.reason);
             let reason = if state == EntryState::InForce { held } else { refused.or(held) };
+            let warning = || resource.warning().filter(|_| state == EntryState::InForce).map(str::to_owned);
             ResourceState {
                 arn: arn.clone(),
                 state,
                 reason: reason.map(|reason| reason.to_string()),
-                message: message.or_else(|| resource.warning().map(str::to_owned)),
+                message: message.or_else(warning),
             }
         })
         .collect();

@@ -19,14 +19,14 @@ use crate::{
             PrincipalState, ResourceState, ShareContainer, ShareCounts, SharePlan, ShareStatus, Tally,
         },
     },
-    model::{Slot, Timestamp},
+    model::{Side, Timestamp},
     plan::{
         change::{ChangeKind, Effect},
         desired::{DesiredShare, Presence},
         observed::{Container, Unknown},
         receipt::{Outcome, Receipt, Then},
         step::{Action, Members},
-        view::{Plan, SlotView},
+        view::{Plan, SideView},
         widened,
     },
 };
@@ -41,11 +41,11 @@ pub struct ShareReport<'a> {
     /// The plan of its cell.
     pub plan: &'a Plan,
     /// Its containers, as AWS shows them or will once it has caught up.
-    pub containers: &'a BTreeMap<Slot, &'a Container>,
+    pub containers: &'a BTreeMap<Side, &'a Container>,
     /// The receipts of its steps.
     pub receipts: &'a [&'a Receipt],
     /// What AWS has taken out of its containers, and is to be on record as put in no more.
-    pub off_record: &'a BTreeMap<Slot, &'a Members>,
+    pub off_record: &'a BTreeMap<Side, &'a Members>,
     /// A write to its containers has not been read back.
     pub awaiting: bool,
     /// AWS could not be read since a while: nothing is known.
@@ -66,21 +66,20 @@ pub struct ShareReport<'a> {
 pub fn share_status(report: &ShareReport<'_>) -> ShareStatus {
     let before = report.share.status.clone().unwrap_or_default();
     let views = report.plan.shares.get(&report.desired.key);
-    let known: BTreeMap<Slot, Known<'_>> = Slot::RAM
+    let known: BTreeMap<Side, Known<'_>> = [Side::Inner, Side::Outer]
         .into_iter()
-        .map(|slot| {
-            let view = views.and_then(|views| views.get(&slot));
-            let container = report.containers.get(&slot).copied();
-            (slot, Known { container, view })
+        .map(|side| {
+            let view = views.and_then(|views| views.get(&side));
+            (side, Known { container: report.containers.get(&side).copied(), view })
         })
         .collect();
     let principals = entries::principals(report.desired, &known);
     let resources = entries::resources(report.desired, &known);
     let edited = !report.desired.was_applied();
     let failed = report.receipts.iter().any(|receipt| !receipt.is_done());
-    let lines = known.iter().flat_map(|(slot, k)| {
+    let lines = known.iter().flat_map(|(side, k)| {
         k.view
-            .map(|view| drift::lines(slot, view, k.container, &before.drift, failed, report.now))
+            .map(|view| drift::lines(*side, view, k.container, &before.drift, failed, report.now))
             .unwrap_or_default()
     });
     let drift = drift::merge(lines.collect(), &before.drift, edited);
@@ -120,7 +119,7 @@ pub fn share_status(report: &ShareReport<'_>) -> ShareStatus {
 fn counts(
     principals: &[PrincipalState],
     resources: &[ResourceState],
-    known: &BTreeMap<Slot, Known<'_>>,
+    known: &BTreeMap<Side, Known<'_>>,
     drift: &[Drift],
 ) -> ShareCounts {
     let invited = principals.iter().filter(|p| p.state == EntryState::Invited).count();
@@ -147,7 +146,7 @@ fn tally(states: impl Iterator<Item = EntryState>) -> Tally {
 /// The worst that keeps the Share from being Ready; Ready only when a read after the last write agreed.
 fn verdict(
     report: &ShareReport<'_>,
-    known: &BTreeMap<Slot, Known<'_>>,
+    known: &BTreeMap<Side, Known<'_>>,
     principals: &[PrincipalState],
     resources: &[ResourceState],
 ) -> Verdict {
@@ -170,7 +169,7 @@ fn verdict(
         let message = "a share that exists is being taken over, and nothing but the mark is written while it differs; see status.plan";
         return Verdict::moving(Reason::Adopting, message);
     }
-    if let Some(held) = report.plan.held.as_ref().filter(|_| views().any(SlotView::waits_for_a_person)) {
+    if let Some(held) = report.plan.held.as_ref().filter(|_| views().any(SideView::waits_for_a_person)) {
         let message = format!(
             "{}; all of them are held: look at AccountRegion {}, and approve {} there, or restore what was taken away",
             held.because, report.account_region, held.digest
@@ -188,7 +187,7 @@ fn verdict(
         let held = views().map(|view| view.held.len()).sum::<usize>();
         return Verdict::stuck(*reason, format!("{held} changes are held; see status.plan"));
     }
-    let settled = !report.awaiting && views().all(SlotView::is_settled);
+    let settled = !report.awaiting && views().all(SideView::is_settled);
     match of_entries {
         Some(verdict) => verdict,
         None if settled => Verdict {
@@ -221,26 +220,22 @@ fn in_force(principals: &[PrincipalState]) -> String {
 /// What is recorded of each container: it outlives the container, so that no client token is ever used twice.
 fn containers(
     report: &ShareReport<'_>,
-    known: &BTreeMap<Slot, Known<'_>>,
+    known: &BTreeMap<Side, Known<'_>>,
     before: &ShareStatus,
 ) -> Vec<ShareContainer> {
-    let of_ram = known.iter().filter_map(|(slot, known)| container(report, slot, *known, before));
-    // A later version may have written what this one knows nothing of: it stays as it is.
-    let others =
-        before.containers.iter().filter(|entry| entry.slot().is_none_or(|slot| !known.contains_key(&slot)));
-    of_ram.chain(others.cloned()).collect()
+    known.iter().filter_map(|(side, known)| container(report, *side, *known, before)).collect()
 }
 
 fn container(
     report: &ShareReport<'_>,
-    slot: &Slot,
+    side: Side,
     known: Known<'_>,
     before: &ShareStatus,
 ) -> Option<ShareContainer> {
-    let recorded = before.containers.iter().find(|c| c.is(slot));
-    let want = report.desired.containers.get(slot);
+    let recorded = before.containers.iter().find(|c| Side::from(c.side) == side);
+    let want = report.desired.containers.get(&side);
     let created =
-        report.receipts.iter().filter(|r| r.owner.slot() == Some(slot)).find_map(|receipt| {
+        report.receipts.iter().filter(|r| r.owner.side() == Some(side)).find_map(|receipt| {
             match (&receipt.step.action, &receipt.outcome) {
                 (Action::Create(create), Outcome::Done(id)) => Some((create.incarnation, id.as_ref())),
                 _ => None,
@@ -248,7 +243,7 @@ fn container(
         });
     let mut entry = recorded.cloned().or_else(|| {
         let found = known.container.is_some() || created.is_some();
-        found.then(|| ShareContainer::of(slot))
+        found.then(|| ShareContainer::new("ram", side.into()))
     })?;
     if let Some((incarnation, id)) = created {
         entry.incarnation = incarnation;
@@ -261,7 +256,7 @@ fn container(
     }
     entry.adopting = known.view.is_some_and(|view| view.adopting);
     entry.state = container_state(known, created.is_some());
-    if let Some(members) = report.off_record.get(slot) {
+    if let Some(members) = report.off_record.get(&side) {
         widened::take_out(&mut entry.widened, members);
     }
     if let Some(want) = want.filter(|want| want.presence != Presence::Gone) {
@@ -307,7 +302,7 @@ pub fn outside(desired: &DesiredShare, before: &ShareStatus) -> Vec<OutsideRecor
 }
 
 /// The digest counts as applied once every change of it was taken by AWS and nothing is held or awaited.
-fn applied(report: &ShareReport<'_>, known: &BTreeMap<Slot, Known<'_>>) -> Option<Applied> {
+fn applied(report: &ShareReport<'_>, known: &BTreeMap<Side, Known<'_>>) -> Option<Applied> {
     let views = known.values().filter_map(|k| k.view);
     let open = views
         .into_iter()
@@ -315,9 +310,9 @@ fn applied(report: &ShareReport<'_>, known: &BTreeMap<Slot, Known<'_>>) -> Optio
     let sent: usize = report.receipts.iter().filter(|receipt| receipt.is_done()).count();
     let all = sent == report.receipts.len() && report.receipts.len() >= planned_steps(report);
     // More than a hundred resources follow their create in a later pass.
-    let whole = !report.receipts.iter().any(|r| matches!(&r.step.action, Action::Create(c) if r.owner.slot().is_some_and(|slot| lacks_resources(report, slot, c.members.resources.len()))));
+    let whole = !report.receipts.iter().any(|r| matches!(&r.step.action, Action::Create(c) if r.owner.side().is_some_and(|side| lacks_resources(report, side, c.members.resources.len()))));
     // A container that is claimed in this pass is compared in the next.
-    let claims = |view: &SlotView| view.allowed.iter().any(|change| change.kind == ChangeKind::Mark);
+    let claims = |view: &SideView| view.allowed.iter().any(|change| change.kind == ChangeKind::Mark);
     let claimed = known.values().filter_map(|k| k.view).any(claims);
     let done = !open && !claimed && all && whole && report.unknown.is_none();
     done.then(|| Applied { generation: report.desired.generation, digest: report.desired.digest.to_string() })
@@ -335,8 +330,8 @@ pub fn superseded(applied: &Applied) -> Applied {
     Applied { generation: applied.generation, digest: String::new() }
 }
 
-fn lacks_resources(report: &ShareReport<'_>, slot: &Slot, sent: usize) -> bool {
-    report.desired.containers.get(slot).is_some_and(|want| want.granted_resources().count() > sent)
+fn lacks_resources(report: &ShareReport<'_>, side: Side, sent: usize) -> bool {
+    report.desired.containers.get(&side).is_some_and(|want| want.granted_resources().count() > sent)
 }
 
 fn planned_steps(report: &ShareReport<'_>) -> usize {
@@ -350,7 +345,7 @@ fn planned_steps(report: &ShareReport<'_>) -> usize {
 }
 
 /// The plan, shown while something keeps it from being done.
-fn planned(report: &ShareReport<'_>, views: Option<&BTreeMap<Slot, SlotView>>) -> Option<SharePlan> {
+fn planned(report: &ShareReport<'_>, views: Option<&BTreeMap<Side, SideView>>) -> Option<SharePlan> {
     let views = views?;
     if views.values().all(|view| view.held.is_empty()) {
         return None;

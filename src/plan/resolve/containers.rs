@@ -4,29 +4,26 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     api::{Share, share::PermissionChoice},
-    model::{Digest, Side, Slot, mark},
+    model::{Digest, Side, mark},
     plan::desired::{
         Cause, DesiredContainer, Fate, LedgerEntry, Presence, Resource, Standing, Target, WantedPermission,
     },
 };
 
-/// Both RAM shares of a Share. A released Share has none: nothing is changed in AWS for it. Of one whose end is not decided only
+/// Both sides of a Share. A released Share has none: nothing is changed in AWS for it. Of one whose end is not decided only
 /// what ends and what policy takes away is changed.
 pub(super) fn containers(
     share: &Share,
     fate: Fate,
     targets: &[Target],
     resources: &BTreeMap<String, Resource>,
-    ledger: &BTreeMap<Slot, LedgerEntry>,
-) -> BTreeMap<Slot, DesiredContainer> {
+    ledger: &BTreeMap<Side, LedgerEntry>,
+) -> BTreeMap<Side, DesiredContainer> {
     if fate == Fate::Release {
         return BTreeMap::new();
     }
-    let of = |side: Side| {
-        let slot = Slot::from(side);
-        (slot.clone(), container(share, fate, side, targets, resources, ledger.get(&slot)))
-    };
-    [Side::Inner, Side::Outer].into_iter().map(of).collect()
+    let side = |side| (side, container(share, fate, side, targets, resources, ledger.get(&side)));
+    [Side::Inner, Side::Outer].into_iter().map(side).collect()
 }
 
 fn container(
@@ -63,7 +60,7 @@ fn container(
         .cloned();
     let types = types(resources);
     let mut container = DesiredContainer {
-        slot: side.into(),
+        side,
         presence: Presence::IfThere,
         name: name(share, side),
         principals,
@@ -75,7 +72,7 @@ fn container(
         retired_tags: retired_tags.collect(),
         tags,
     };
-    container.presence = presence(fate, side, &container);
+    container.presence = presence(fate, &container);
     container
 }
 
@@ -99,12 +96,12 @@ fn rank(standing: &Standing) -> u8 {
     }
 }
 
-fn presence(fate: Fate, side: Side, container: &DesiredContainer) -> Presence {
+fn presence(fate: Fate, container: &DesiredContainer) -> Presence {
     let granted =
         container.granted_principals().next().is_some() && container.granted_resources().next().is_some();
     let refused = |standing: &Standing| matches!(standing, Standing::Refused(_));
     let nobody = !container.unresolved && container.principals.values().all(refused);
-    match side {
+    match container.side {
         _ if fate == Fate::Revoke => Presence::Gone,
         _ if fate == Fate::Undecided => Presence::IfThere,
         _ if granted => Presence::Wanted,
@@ -166,10 +163,10 @@ pub(super) fn permission_for<'a>(share: &'a Share, resource_type: &str) -> Optio
 }
 
 /// A fingerprint of all that would be in AWS.
-pub(super) fn digest(containers: &BTreeMap<Slot, DesiredContainer>) -> Digest {
+pub(super) fn digest(containers: &BTreeMap<Side, DesiredContainer>) -> Digest {
     let mut parts = vec![];
-    for (slot, c) in containers {
-        parts.push(format!("{slot} {:?} {}", c.presence, c.name));
+    for (side, c) in containers {
+        parts.push(format!("{side} {:?} {}", c.presence, c.name));
         parts.extend(c.principals.iter().map(|(p, s)| format!("principal {p} {}", rank(s))));
         parts.extend(c.resources.iter().map(|(r, s)| format!("resource {r} {}", rank(s))));
         parts.extend(c.permissions.iter().map(|(t, p)| format!("permission {t} {} {:?}", p.arn, p.version)));
