@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     api::{Share, share::PermissionChoice},
-    model::{Digest, Side, mark},
+    model::{Digest, ResourceType, Side, mark},
     plan::desired::{
         Cause, DesiredContainer, Fate, LedgerEntry, Presence, Resource, Standing, Target, WantedPermission,
     },
@@ -157,9 +157,10 @@ fn permissions(share: &Share, types: &BTreeSet<String>) -> BTreeMap<String, Want
 }
 
 /// The permission that a Share names for a type. Policies and containers must ask the same question: the schema tells
-/// `ec2:Subnet` from `EC2:subnet`, AWS does not.
+/// `ec2:Subnet` from `EC2:subnet`, AWS does not, and some types have an older name beside.
 pub(super) fn permission_for<'a>(share: &'a Share, resource_type: &str) -> Option<&'a PermissionChoice> {
-    share.spec.permissions.iter().find(|choice| choice.resource_type.eq_ignore_ascii_case(resource_type))
+    let known = ResourceType::named(resource_type)?;
+    share.spec.permissions.iter().find(|choice| known.is_called(&choice.resource_type))
 }
 
 /// A fingerprint of all that would be in AWS.

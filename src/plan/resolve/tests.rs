@@ -388,6 +388,21 @@ fn the_permission_that_policy_is_asked_about_is_the_one_that_aws_gets() {
 }
 
 #[test]
+fn a_permission_named_by_its_types_older_name_is_not_passed_over_for_the_default() {
+    let tree = tree();
+    let application = "arn:aws:servicecatalog:eu-west-1:111122223333:/applications/a-1";
+    let share = share("apps").of(&[application]).with([account(DATA)]);
+    let share = share.permitting("servicecatalog:Application", "AWSRAMPermissionReadOnly", "Default");
+    let allowing = policy().allowing(|allow| {
+        allow.resource_types = vec!["servicecatalog:Applications".into()];
+        allow.permissions = vec!["AWSRAMPermissionReadOnly".into()];
+    });
+    let resolved = resolved(&share, known(&tree), &[allowing]);
+    let wanted = &resolved.containers[&Side::Inner].permissions["servicecatalog:Applications"];
+    assert_eq!(wanted.arn, "arn:aws:ram::aws:permission/AWSRAMPermissionReadOnly");
+}
+
+#[test]
 fn a_principal_declared_twice_gets_the_most_and_loses_it_for_what_nobody_may_delay() {
     let tree = tree();
     let standing = |share: &Share| {
