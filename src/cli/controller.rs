@@ -143,7 +143,7 @@ impl Terms {
     async fn term(&self, stopping: watch::Receiver<bool>) -> Term {
         let fence: Arc<dyn crate::aws::fence::Fence> = Arc::new(self.lease.clone());
         let metrics = self.metrics.clone();
-        let told = move |kind: &str, result: &Result<(), WriteError>| tell_write(&metrics, kind, result);
+        let told = move |kind: &str, result: Result<(), &WriteError>| tell_write(&metrics, kind, result);
         let writer = Writer::new(self.client.clone(), Arc::clone(&fence)).observed_by(Arc::new(told));
         let events = Events::new(writer.clone(), &self.pod, self.clock.clone());
         let synced = self.health.needs("the first listing of every kind");
@@ -176,7 +176,7 @@ impl Terms {
     }
 }
 
-fn tell_write(metrics: &Metrics, kind: &str, result: &Result<(), WriteError>) {
+fn tell_write(metrics: &Metrics, kind: &str, result: Result<(), &WriteError>) {
     let Some(kind) = KubeKind::ALL.iter().copied().find(|known| known.as_str() == kind) else { return };
     match result {
         Ok(()) => metrics.kube_write(kind, KubeOutcome::Ok),

@@ -327,7 +327,7 @@ mod tests {
             let clock = Clock::simulated("2026-01-01T00:00:00Z".parse().unwrap());
             let failed = Arc::new(Lock::new(vec![]));
             let told = Arc::clone(&failed);
-            let observer = move |kind: &str, result: &Result<(), WriteError>| {
+            let observer = move |kind: &str, result: Result<(), &WriteError>| {
                 told.lock().unwrap().push((kind.to_owned(), result.is_err()));
             };
             let writer = Writer::new(client, fence::open()).observed_by(Arc::new(observer));

@@ -2,5 +2,6 @@
 
 pub mod events;
 pub mod lease;
+pub mod own;
 pub mod watched;
 pub mod write;

@@ -65,7 +65,7 @@ impl WriteError {
 }
 
 /// Who is told of each write: the kind that was written, and what came of it. Must not wait.
-pub type WriteObserver = Arc<dyn Fn(&str, &Result<(), WriteError>) + Send + Sync>;
+pub type WriteObserver = Arc<dyn Fn(&str, Result<(), &WriteError>) + Send + Sync>;
 
 /// Writes to the cluster.
 #[derive(Clone)]
@@ -126,14 +126,14 @@ impl Writer {
     }
 
     /// Writes the whole status of an object, if nobody has written the object since it was read: what a status knows must
-    /// not be lost to an older one. Fields of `before` that are not in `status` any more are removed. Answers the object's
-    /// new resourceVersion.
+    /// not be lost to an older one. Fields of `before` that are not in `status` any more are removed. Answers the object as
+    /// it was stored.
     pub async fn status<K>(
         &self,
         object: &K,
         before: &impl Serialize,
         status: &impl Serialize,
-    ) -> Result<Option<String>, WriteError>
+    ) -> Result<K, WriteError>
     where
         K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
         K::Scope: Scoped<K>,
@@ -144,15 +144,10 @@ impl Writer {
         retire(&fields_of(before), &mut fields);
         let patch = json!({"metadata": metadata, "status": fields});
         let api = K::Scope::api(&self.client, object.namespace().as_deref());
-        let mut version = None;
         self.attempt(&K::kind(&()), what, async {
-            let patch = Patch::Merge(patch);
-            let written = api.patch_status(&object.name_any(), &PatchParams::default(), &patch).await?;
-            version = written.resource_version();
-            Ok(())
+            api.patch_status(&object.name_any(), &PatchParams::default(), &Patch::Merge(patch)).await
         })
-        .await?;
-        Ok(version)
+        .await
     }
 
     /// Makes an object and answers it as stored; one of that name that is there already is left as it is, and none answered.
@@ -164,15 +159,8 @@ impl Writer {
         let what = describe(object, "object");
         let api = K::Scope::api(&self.client, object.namespace().as_deref());
         let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
-        let mut made = None;
-        let result = self
-            .attempt(&K::kind(&()), what, async {
-                made = Some(api.create(&params, object).await?);
-                Ok(())
-            })
-            .await;
-        match result {
-            Ok(()) => Ok(made),
+        match self.attempt(&K::kind(&()), what, api.create(&params, object)).await {
+            Ok(made) => Ok(Some(made)),
             Err(error) if error.exists_already() => Ok(None),
             Err(error) => Err(error),
         }
@@ -247,15 +235,15 @@ impl Writer {
         result.or_else(|error| if error.is_gone() { Ok(()) } else { Err(error) })
     }
 
-    async fn attempt(
+    async fn attempt<T>(
         &self,
         kind: &str,
         what: String,
-        write: impl Future<Output = kube::Result<()>>,
-    ) -> Result<(), WriteError> {
+        write: impl Future<Output = kube::Result<T>>,
+    ) -> Result<T, WriteError> {
         let result = self.fenced(what, write).await;
         if let Some(observer) = &self.observer {
-            observer(kind, &result);
+            observer(kind, result.as_ref().map(drop));
         }
         result
     }

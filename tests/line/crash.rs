@@ -333,3 +333,31 @@ async fn what_was_put_in_and_not_listed_is_taken_out_before_anything_is_added_to
         world.rests().await;
     }
 }
+
+/// What is read after a restart may be from before the last write of the process that died: a tag that it does not show yet and
+/// that is declared no more is still ours to take away.
+#[tokio::test(start_paused = true)]
+async fn a_tag_set_right_before_a_crash_and_then_retired_does_not_stay() {
+    let mut world = World::with_basics(305).await;
+    let declared = |tags: Value| share("hub", json!({"targets": [{"account": DATA}], "tags": tags}));
+    world.desire([(TGW, DATA)]);
+    world.apply(declared(json!({}))).await;
+    world.start();
+    world.until_ready("hub").await;
+    world.rest(700).await;
+    world.weather(|weather| {
+        (weather.lags.list, weather.lags.read) = (Lag::Fixed(200.0), Lag::Fixed(200.0));
+    });
+    world.apply(declared(json!({"team": "net"}))).await;
+    let team = |world: &World| {
+        let tags = world.live_shares()[0]["tags"].clone();
+        tags.as_array().unwrap().iter().any(|tag| tag["key"] == "team")
+    };
+    world.until("the tag", || async { team(&world).then_some(()) }).await;
+    world.stop();
+    world.apply(declared(json!({}))).await;
+    world.start();
+    world.rest(1000).await;
+    assert!(!team(&world), "{}", world.everything());
+    world.rests().await;
+}

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sharekeeper::model::Side;
-use simulator::aws::weather::{Fault, Lag, Moment, Trouble};
+use simulator::{
+    aws::weather::{Fault as AwsFault, Lag, Moment, Trouble},
+    kube::{Fault, Match, Rule, Verb},
+};
 
 use crate::world::{DATA, PARTNER, TGW, WEB, World, outside, policy, set, share};
 
@@ -18,7 +21,7 @@ fn orphan_policy() -> Value {
 #[tokio::test(start_paused = true)]
 async fn a_deletion_revokes_reads_back_and_lets_go() {
     let mut world = World::with_basics(40).await;
-    world.weather(|weather| weather.lags.share_deletion = simulator::aws::weather::Lag::Fixed(20.0));
+    world.weather(|weather| weather.lags.share_deletion = Lag::Fixed(20.0));
     world
         .apply(share("hub", json!({"allowExternal": true, "targets": [{"account": "data-prod"}, outside("2027-01-20T00:00:00Z")]})))
         .await;
@@ -165,8 +168,8 @@ async fn a_deletion_waits_while_the_cluster_cannot_say_why() {
     world.until_ready("hub").await;
     world.desire([(TGW, DATA)]);
     world.kube.with(|cluster| {
-        let reads = simulator::kube::Match::on(&[simulator::kube::Verb::Get], "namespaces").by("controller");
-        cluster.weather.rules.push(simulator::kube::Rule::always(reads, simulator::kube::Fault::internal()));
+        let reads = Match::on(&[Verb::Get], "namespaces").by("controller");
+        cluster.weather.rules.push(Rule::always(reads, Fault::internal()));
     });
     world.delete_share("hub").await;
     world.rest(1300).await;
@@ -176,6 +179,41 @@ async fn a_deletion_waits_while_the_cluster_cannot_say_why() {
     world.rest(700).await;
     world.until_gone("hub").await;
     world.until_in_force([]).await;
+}
+
+/// One namespace that cannot be read keeps only its own deletions waiting.
+#[tokio::test(start_paused = true)]
+async fn a_deletion_does_not_wait_for_another_namespace_that_cannot_be_read() {
+    let mut world = World::with_basics(49).await;
+    world.apply(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "other-team"}})).await;
+    let mut both = policy(
+        "both",
+        json!({"resourceTypes": ["ec2:TransitGateway"], "organizationalUnits": ["Root/Workloads"]}),
+    );
+    both["spec"]["namespaces"] = json!(["network-team", "other-team"]);
+    world.apply(both).await;
+    let here = share("hub", json!({"targets": [{"account": DATA}]}));
+    let mut there = share("hub", json!({"targets": [{"account": WEB}]}));
+    there["metadata"]["namespace"] = json!("other-team");
+    world.desire([(TGW, DATA), (TGW, WEB)]);
+    world.apply(here).await;
+    world.apply(there.clone()).await;
+    world.start();
+    world.until_in_force([(TGW, DATA), (TGW, WEB)]).await;
+    world.until_ready("hub").await;
+    world.kube.with(|cluster| {
+        let mut read = Match::on(&[Verb::Get], "namespaces").by("controller");
+        read.name = Some("other-team".to_owned());
+        cluster.weather.rules.push(Rule::always(read, Fault::internal()));
+    });
+    world.delete_share("hub").await;
+    world.delete(there).await;
+    world.rest(700).await;
+    world.until_gone("hub").await;
+    world.until_in_force([(TGW, WEB)]).await;
+    world.kube.with(|cluster| cluster.weather.rules.clear());
+    world.until_in_force([]).await;
+    world.rests().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -200,9 +238,9 @@ async fn never_answered(seed: u64) -> World {
     let mut world = World::with_basics(seed).await;
     world.weather(|weather| {
         weather.lags.list = Lag::Fixed(300.0);
-        weather.faults = vec![Fault {
+        weather.faults = vec![AwsFault {
             times: Some(40),
-            ..Fault::once("CreateResourceShare", Moment::After, Trouble::Silence)
+            ..AwsFault::once("CreateResourceShare", Moment::After, Trouble::Silence)
         }];
     });
     world.apply(share("hub", json!({"targets": [{"account": "data-prod"}]}))).await;
@@ -246,9 +284,9 @@ async fn what_a_create_without_an_answer_has_made_is_on_record_before_its_share_
 async fn a_share_whose_creates_were_all_refused_goes_at_once() {
     let mut world = World::with_basics(232).await;
     world.weather(|weather| {
-        weather.faults = vec![Fault {
+        weather.faults = vec![AwsFault {
             times: Some(40),
-            ..Fault::once("CreateResourceShare", Moment::Before, Trouble::AccessDenied)
+            ..AwsFault::once("CreateResourceShare", Moment::Before, Trouble::AccessDenied)
         }];
     });
     world.apply(share("hub", json!({"targets": [{"account": "data-prod"}]}))).await;

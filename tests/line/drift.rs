@@ -2,9 +2,12 @@
 
 use serde_json::{Value, json};
 use sharekeeper::{api::Reason, model::Side};
-use simulator::aws::{action::Action, weather::Lag};
+use simulator::{
+    aws::{action::Action, weather::Lag},
+    kube::{Match, Verb},
+};
 
-use crate::world::{DATA, LIST, PARTNER, RULE, SUBNET_1, TGW, WEB, World, outside, policy, share};
+use crate::world::{DATA, LIST, PARTNER, RULE, SUBNET_1, TGW, WEB, World, outside, policy, set, share};
 
 /// What, want, have, action.
 type Line = (&'static str, &'static str, &'static str);
@@ -288,4 +291,30 @@ async fn an_edit_that_is_taken_back_half_way_is_neither_drift_nor_a_fight() {
     assert!(told.iter().all(|reason| expected.contains(reason)), "{told:?}");
     let set = world.stored("accountsets", "", "network").unwrap();
     assert_eq!(set["status"]["removals"]["removed"].as_i64().unwrap_or_default(), 0, "{set}");
+}
+
+/// A watch that lags shows a Share as it was before its status said that all was applied: what is changed in AWS then is drift
+/// all the same, not a change that is still to be made.
+#[tokio::test(start_paused = true)]
+async fn a_view_from_before_our_own_status_hides_no_drift() {
+    let mut world = World::with_basics(127).await;
+    world.apply(set(json!({"interval": "1m"}))).await;
+    world.desire([(TGW, DATA)]);
+    world.apply(share("hub", json!({"targets": [{"account": DATA}]}))).await;
+    world.weather(|weather| weather.lags.association = Lag::Fixed(20.0));
+    world.start();
+    world.until_condition("hub", "Ready", "False", "Converging").await;
+    world.rest(2).await;
+    // The event of the status that says Ready stays away.
+    let watch = Match::on(&[Verb::Watch], "shares").by("controller");
+    world.kube.with(|cluster| cluster.weather.lag.push((watch, 1)));
+    world.until_ready("hub").await;
+    world.told.take_events();
+    let arn = world.container("hub", Side::Inner).await;
+    world.by_hand("DisassociateResourceShare", json!({"resourceShareArn": arn, "principals": [DATA]}));
+    world.rest(120).await;
+    world.until_in_force([(TGW, DATA)]).await;
+    let events = world.told.take_events();
+    let told = events.iter().filter(|event| event.reason == Reason::DriftCorrected).count();
+    assert_eq!(told, 1, "{events:?}\n{}", world.everything());
 }

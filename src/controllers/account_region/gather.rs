@@ -2,16 +2,19 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use kube::ResourceExt;
+use kube::{ResourceExt, core::DeserializeGuard};
 
-use super::{budgets, departures::with_departures};
+use super::{budgets, departures::with_departures, memory::CellMemory};
 use crate::{
     api::{AccountRegion, AccountSet, Pin, PinKind, Share, SharingPolicy, duration},
     controllers::{
         context::{Context, OrganizationView},
         share_index::account_pin,
     },
-    kube::watched::{Guarded, readable},
+    kube::{
+        own::is_later,
+        watched::{Guarded, readable},
+    },
     mechanism::plan::{Circumstances, plan},
     model::{AccountId, Cell, Digest, ShareKey, Timestamp},
     org::Tree,
@@ -23,7 +26,7 @@ use crate::{
         govern::Governor,
         observed::Listing,
         record::{Record, Records},
-        resolve::{Departure, Facts, resolve},
+        resolve::{Departure, Facts, key_of, resolve},
         sweep::Sweep,
         undeclared::Marks,
         view::Plan,
@@ -95,7 +98,7 @@ impl Gathered {
             };
             let Ok(edited) = &new.0 else { continue };
             let same_life = edited.uid() == old.uid() && *departure == Departure::Stays;
-            let newer = edited.metadata.resource_version != old.metadata.resource_version;
+            let newer = is_later(&edited.metadata, &old.metadata);
             let stays = edited.metadata.deletion_timestamp.is_none();
             if same_life && newer && stays && belongs(edited, &self.cell, &self.organization) {
                 *share = new;
@@ -103,6 +106,18 @@ impl Gathered {
             }
         }
         any
+    }
+
+    /// Puts our own latest writes in place of views from before them: what is on record would count as not done yet.
+    pub fn catch_up_with_own(&mut self, memory: &mut CellMemory) {
+        let there: BTreeSet<ShareKey> = self.shares().map(|(share, _)| key_of(share)).collect();
+        memory.own.keep(self.now, |key| there.contains(key));
+        for (share, _) in &mut self.shares {
+            let own = share.0.as_ref().ok().and_then(|seen| memory.own.later(&key_of(seen), seen));
+            if let Some(own) = own.cloned() {
+                *share = Arc::new(DeserializeGuard(Ok(own)));
+            }
+        }
     }
 
     /// Step 4: what is to be done. `reserved`: removals that are in a budget's window already.

@@ -19,6 +19,7 @@ use crate::{
         chain_of,
         context::{Context, FINALIZER},
     },
+    kube::write::WriteError,
     model::{Arn, ShareKey, Side, Timestamp, mark::TAG_PREFIX},
     plan::{
         chain::{Chain, Owner},
@@ -126,7 +127,7 @@ pub(super) async fn record_intents(
     for (share, key) in written {
         let Some(share) = share else { continue };
         recorded.insert(key.clone());
-        memory.recorded.insert(key, share);
+        memory.own.note(key, share, gathered.now);
     }
     recorded
 }
@@ -157,13 +158,10 @@ async fn record(
         return Some(share.clone());
     }
     let written = context.writer.status(share, &before, &status).await;
-    let version = written.unwrap_or_else(|error| {
-        tracing::warn!(error = %chain_of(&error), "what is about to be made could not be put on record, so it is not sent");
-        None
-    });
-    let mut recorded = Share { status: Some(status), ..share.clone() };
-    recorded.metadata.resource_version = Some(version?);
-    Some(recorded)
+    let told = |error: &WriteError| {
+        tracing::warn!(error = %chain_of(error), "what is about to be made could not be put on record, so it is not sent");
+    };
+    written.inspect_err(told).ok()
 }
 
 fn put(containers: &mut Vec<ShareContainer>, intents: &Intents<'_>, now: &Time) {

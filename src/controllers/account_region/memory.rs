@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::{absent::Absent, setbacks::Setbacks};
 use crate::{
     api::Share,
+    kube::own::Own,
     mechanism::ram::apply::Attempts,
     model::{Arn, Digest, ShareKey, Side, Timestamp},
     plan::{
@@ -61,8 +62,8 @@ pub struct CellMemory {
     pub flips: Flips,
     /// What is known of the creates on record that have no answer on record.
     pub creates: BTreeMap<(ShareKey, Side), Sent>,
-    /// The Shares of this pass with what is on record in them since.
-    pub recorded: BTreeMap<ShareKey, Share>,
+    /// The Shares as we wrote them last.
+    pub own: Own<ShareKey, Share>,
     /// What is on record as put into containers and is certainly not there.
     pub absent: Absent,
     /// When this memory began: its process may follow one that died in the middle of something.
@@ -85,7 +86,6 @@ pub enum Sent {
 impl CellMemory {
     /// Notes that a pass begins.
     pub fn begin(&mut self, now: Timestamp) {
-        self.recorded.clear();
         self.begun.get_or_insert(now);
     }
 
@@ -152,6 +152,13 @@ impl CellMemory {
             }
         }
         self.listing.as_ref().is_some_and(|read| self.expectations.recall(read, &put, now))
+    }
+
+    /// Whether the last whole reading may lack what a former process wrote right before it died.
+    pub fn is_fresh(&self) -> bool {
+        let since_begun = |read: Timestamp, begun: Timestamp| read.as_second() - begun.as_second();
+        let lasts = self.read_at.zip(self.begun).map(|(read, begun)| since_begun(read, begun));
+        lasts.is_none_or(|lasts| lasts < WINDOW_SECONDS)
     }
 
     /// The last reading with our own writes laid over it.

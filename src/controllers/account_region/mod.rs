@@ -92,6 +92,7 @@ async fn pass(
 
     let window = duration::parse(&gathered.set.spec.budget.window).unwrap_or(Duration::from_secs(3600));
     memory.forget_reservations(window, gathered.now);
+    gathered.catch_up_with_own(memory);
     let mut desired = gathered.resolve();
     let mut observed = Box::pin(observe(context, memory, &gathered, &desired)).await;
     if gathered.catch_up(context) {

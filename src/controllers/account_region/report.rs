@@ -53,7 +53,7 @@ pub struct Pass<'a> {
 /// Reports a pass. What could not be written is tried again by the next one.
 pub async fn report(
     context: &Arc<Context>,
-    memory: &CellMemory,
+    memory: &mut CellMemory,
     region: &AccountRegion,
     pass: &Pass<'_>,
 ) -> Result<(), WriteError> {
@@ -67,8 +67,10 @@ pub async fn report(
     for (share, desired, status) in &statuses {
         writes.push(share_outcome(context, memory, pass, listing, share, desired, status).boxed());
     }
-    let written: Vec<Result<(), WriteError>> = stream::iter(writes).buffer_unordered(AT_ONCE).collect().await;
-    let mut first_error = written.into_iter().find_map(Result::err);
+    let written: Vec<Result<Option<Share>, WriteError>> =
+        stream::iter(writes).buffer_unordered(AT_ONCE).collect().await;
+    let (written, failed): (Vec<_>, Vec<_>) = written.into_iter().partition(Result::is_ok);
+    let mut first_error = failed.into_iter().find_map(Result::err);
     if listing.is_none() {
         first_error = first_error.or(abandon(context, pass).await.err());
     }
@@ -94,6 +96,9 @@ pub async fn report(
         context.telemetry.share(&desired.key, &status.conditions, deleting);
     }
     context.telemetry.figures(&pass.gathered.cell, &figures(memory, pass, &statuses));
+    for share in written.into_iter().flatten().flatten() {
+        memory.own.note(key_of(&share), share, pass.gathered.now);
+    }
     first_error.map_or(Ok(()), Err)
 }
 
@@ -117,7 +122,7 @@ fn statuses<'a>(
         .filter_map(|(share, _)| {
             let desired = pass.desired.shares.get(&key_of(share))?;
             // As it is since this pass has put something on record in it.
-            let share = memory.recorded.get(&desired.key).unwrap_or(share);
+            let share = memory.own.later(&desired.key, share).unwrap_or(share);
             let containers = containers(pass.plan, desired, listing);
             let receipts = receipts_of.remove(&desired.key).unwrap_or_default();
             let handled = pass
@@ -146,6 +151,7 @@ fn statuses<'a>(
                 containers: &containers,
                 receipts: &receipts,
                 off_record: &off_record,
+                fresh: memory.is_fresh(),
                 awaiting,
                 unknown,
                 passive: pass.gathered.gate.is_passive(desired.switches),
@@ -193,6 +199,7 @@ fn containers<'l>(
         .collect()
 }
 
+/// Answers the Share as it was written, if it was.
 async fn share_outcome(
     context: &Arc<Context>,
     memory: &CellMemory,
@@ -201,7 +208,7 @@ async fn share_outcome(
     share: &Share,
     desired: &DesiredShare,
     status: &ShareStatus,
-) -> Result<(), WriteError> {
+) -> Result<Option<Share>, WriteError> {
     if share.metadata.deletion_timestamp.is_some()
         && listing.is_some()
         && has_left(memory, pass.plan, desired)
@@ -211,14 +218,15 @@ async fn share_outcome(
         }
         context.writer.remove_finalizer(share, FINALIZER).await?;
         context.telemetry.forget_share(&desired.key);
-        return Ok(());
+        return Ok(None);
     }
     let before = share.status.clone().unwrap_or_default();
-    if changed(&before, status) {
-        context.writer.status(share, &before, status).await?;
-        tell(context, share, &before, status);
+    if !changed(&before, status) {
+        return Ok(None);
     }
-    Ok(())
+    let written = context.writer.status(share, &before, status).await?;
+    tell(context, share, &before, status);
+    Ok(Some(written))
 }
 
 /// While AWS is out of reach, a Share that is being deleted can be let go by the annotation that names its UID.

@@ -46,6 +46,8 @@ pub struct ShareReport<'a> {
     pub receipts: &'a [&'a Receipt],
     /// What AWS has taken out of its containers, and is to be on record as put in no more.
     pub off_record: &'a BTreeMap<Side, &'a Members>,
+    /// What is read may be from before what a former process wrote: what it did not find is perhaps there.
+    pub fresh: bool,
     /// A write to its containers has not been read back.
     pub awaiting: bool,
     /// AWS could not be read since a while: nothing is known.
@@ -260,8 +262,9 @@ fn container(
         widened::take_out(&mut entry.widened, members);
     }
     if let Some(want) = want.filter(|want| want.presence != Presence::Gone) {
-        // What is not seen yet may well carry them.
-        let carries = |key: &&String| known.container.is_none_or(|c| c.tags.contains_key(*key));
+        // What is not seen yet may well carry them, and so may what is seen as it was before a former process died.
+        let carries =
+            |key: &&String| report.fresh || known.container.is_none_or(|c| c.tags.contains_key(*key));
         let kept = want.retired_tags.iter().filter(carries);
         let keys: BTreeSet<String> = want.tags.keys().chain(kept).cloned().collect();
         entry.tag_keys = keys.into_iter().collect();
