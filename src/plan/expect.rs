@@ -49,6 +49,8 @@ struct Entry {
     lasts: i64,
     /// It was not written by this process as far as it knows, but is on record.
     recalled: bool,
+    /// When it was taken out last before it was put in: a row that AWS dates before is of the past, whatever it says.
+    out_at: Option<Timestamp>,
 }
 
 /// What a write concerned.
@@ -152,7 +154,8 @@ impl Expectations {
                 let row = overlaid.containers.get(id).and_then(|container| row_of(container, &expected));
                 let listed = row.is_some_and(|row| row.state.may_grant());
                 let value = Value::Present(associating(*outer));
-                let entry = Entry { since: now, value, shown: false, lasts: WINDOW_SECONDS, recalled: true };
+                let lasts = WINDOW_SECONDS;
+                let entry = Entry { since: now, value, shown: false, lasts, recalled: true, out_at: None };
                 if !listed {
                     self.entries.entry((id.clone(), expected)).or_insert(entry);
                 }
@@ -232,8 +235,13 @@ impl Expectations {
         {
             lay(made, &expected, &value);
         }
-        self.entries
-            .insert((container, expected), Entry { since, value, shown: false, lasts, recalled: false });
+        let key = (container, expected);
+        let former = self.entries.get(&key);
+        let out_at = former.and_then(|former| match former.value {
+            Value::Absent { .. } => Some(former.since),
+            _ => former.out_at,
+        });
+        self.entries.insert(key, Entry { since, value, shown: false, lasts, recalled: false, out_at });
     }
 
     /// A member's row as former writes have it.
@@ -263,7 +271,7 @@ impl Expectations {
             if container.is_some_and(|c| entry.is_overtaken(c, expected)) {
                 return false;
             }
-            if shows(container, expected, &entry.value) {
+            if shows(container, expected, &entry.value) && !entry.is_past(container, expected) {
                 entry.show(container, expected);
             }
             now.as_second() - entry.since.as_second() < entry.lasts(expected)
@@ -303,10 +311,17 @@ fn is_shown_in(
 ) -> bool {
     let laid = row_of(overlaid, expected).is_some()
         && listing.containers.get(id).is_none_or(|read| row_of(read, expected).is_none());
-    !laid && shows(Some(overlaid), expected, &entry.value)
+    !laid && shows(Some(overlaid), expected, &entry.value) && !entry.is_past(Some(overlaid), expected)
 }
 
 impl Entry {
+    /// Whether a read has a member as it was before it was taken out and put in again.
+    fn is_past(&self, container: Option<&Container>, expected: &Expected) -> bool {
+        let put_in = matches!(self.value, Value::Present(_));
+        let at = container.and_then(|container| row_of(container, expected)).and_then(|row| row.since);
+        put_in && at.zip(self.out_at).is_some_and(|(at, out_at)| at < out_at)
+    }
+
     /// Whether AWS dates what contradicts the write after it: then it is not old but somebody's doing.
     fn is_overtaken(&self, container: &Container, expected: &Expected) -> bool {
         if !container.state.is_live() {

@@ -374,7 +374,9 @@ impl Life<'_> {
             self.people.approve().await;
             missing = end::missing(&self.stage, &self.oracle);
         }
-        if !self.pass_time(SETTLES).await {
+        // What AWS is still adding grants nobody anything, and cannot be taken out before it is in.
+        let busy = calm + weather::longest(self.plan.aws.lags.association) - self.stage.elapsed();
+        if !self.pass_time(busy.max(0.0) + SETTLES).await {
             return;
         }
         let (aws, kube) = (self.stage.aws_writes(), self.stage.kube_writes());

@@ -193,6 +193,34 @@ fn an_older_answer_after_one_that_showed_a_write_contradicts_nothing() {
     }
 }
 
+/// What was taken out and put in again is there once AWS shows a row of after it was out: one of before says nothing.
+#[test]
+fn a_row_from_before_it_was_taken_out_does_not_show_that_it_is_in_again() {
+    for (dated, shown) in [(Some(at(-50)), false), (Some(at(99)), false), (Some(at(100)), true), (None, true)]
+    {
+        let mut expectations = Expectations::default();
+        let (out, into) =
+            (Action::Disassociate(members(&[DATA], &[])), Action::Associate(members(&[DATA], &[])));
+        expectations.wrote(&hub().id, None, &out, false, at(100));
+        expectations.wrote(&hub().id, None, &into, false, at(200));
+        // Sent once more: it was out all the same.
+        expectations.wrote(&hub().id, None, &into, false, at(210));
+        let mut read = hub().to(DATA, "ASSOCIATED");
+        read.principals.get_mut(&principal(DATA)).unwrap().since = dated;
+        let read = listing([read]);
+        expectations.settle(&read, |_| true, at(300));
+        assert_eq!(!expectations.concern(&hub().id), shown, "{dated:?}");
+        let row = &expectations.overlay(&read).containers[&hub().id].principals[&principal(DATA)];
+        assert_eq!(row.state.is_in_force(), shown, "{dated:?}");
+        // An older answer after one that showed it changes nothing.
+        if shown {
+            let older = listing([hub().to(DATA, "ASSOCIATED").dated(DATA, at(-50))]);
+            let row = &expectations.overlay(&older).containers[&hub().id].principals[&principal(DATA)];
+            assert!(row.state.is_in_force());
+        }
+    }
+}
+
 /// The name and the members that may have access.
 fn live(container: &Container) -> Vec<String> {
     let rows = container.principals.iter().filter(|(_, row)| row.state.may_grant());
