@@ -361,7 +361,9 @@ impl Life<'_> {
         let patience = PATIENCE + weather::longest_of_all(self.plan);
         let calm = self.stage.elapsed();
         let mut missing = Some(String::new());
-        while missing.is_some() {
+        // What AWS is still adding grants nobody anything, and cannot be taken out before it is in.
+        let busy = calm + weather::longest(self.plan.aws.lags.association);
+        while missing.is_some() || self.stage.elapsed() < busy {
             if self.stage.elapsed() > calm + patience {
                 let missing = missing.unwrap_or_default();
                 return self.oracle.violate(&format!("{patience} s after the calm: {missing}"));
@@ -374,9 +376,7 @@ impl Life<'_> {
             self.people.approve().await;
             missing = end::missing(&self.stage, &self.oracle);
         }
-        // What AWS is still adding grants nobody anything, and cannot be taken out before it is in.
-        let busy = calm + weather::longest(self.plan.aws.lags.association) - self.stage.elapsed();
-        if !self.pass_time(busy.max(0.0) + SETTLES).await {
+        if !self.pass_time(SETTLES).await {
             return;
         }
         let (aws, kube) = (self.stage.aws_writes(), self.stage.kube_writes());

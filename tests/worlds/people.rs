@@ -32,6 +32,8 @@ pub struct People {
     taken: Option<(Account, Account)>,
     /// Until when somebody may still go by a tree in which names meant others.
     names_settle: f64,
+    /// Until when somebody may still go by a tree in which an account had another name.
+    renamed_settle: f64,
     /// Containers that are marked as another installation's, and the Shares that they are of.
     stolen: Vec<(String, String)>,
 }
@@ -49,6 +51,7 @@ impl People {
             removal,
             taken: None,
             names_settle: 0.0,
+            renamed_settle: 0.0,
             stolen: vec![],
         }
     }
@@ -72,8 +75,10 @@ impl People {
     }
 
     fn sync(&mut self, manifest: &Manifest) -> bool {
-        // While a name may mean somebody else, nothing new is declared by it.
-        if self.has_odd_names() && self.stage.share(&manifest.share).is_none() {
+        // While a name may mean somebody else or nobody, nothing new is declared by it.
+        let renamed = !self.oracle.has_own_names() || self.stage.elapsed() < self.renamed_settle;
+        let odd = self.has_odd_names() || renamed;
+        if odd && (self.stage.share(&manifest.share).is_none() || self.has_new_name(manifest)) {
             return false;
         }
         let going =
@@ -164,6 +169,7 @@ impl People {
             }
             Act::RenameAccount(account, other) => {
                 let name = if *other { "renamed" } else { account.name() };
+                self.renamed_settle = self.stage.elapsed() + TREE_AGE;
                 self.rename(account.id(), name)
             }
             Act::RenameOwner(other) => {
@@ -223,6 +229,13 @@ impl People {
 
     fn has_odd_names(&self) -> bool {
         self.taken.is_some() || self.stage.elapsed() < self.names_settle
+    }
+
+    /// Whether it names somebody whom what is applied does not name.
+    fn has_new_name(&self, manifest: &Manifest) -> bool {
+        let known = self.applied.get(&manifest.share);
+        let is_known = |target: &Target| known.is_some_and(|known| known.targets.contains(target));
+        manifest.targets.iter().any(|target| matches!(target, Target::Name(_)) && !is_known(target))
     }
 
     fn is_pinned(&self) -> bool {
