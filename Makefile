@@ -35,7 +35,7 @@ taken = $(or $(filter $(1),$(ONLY)),$(if $(ONLY),,$(1)))
 test: style kube-tools ## Everything that has to hold; N=20000 takes so many simulated worlds, for 25 minutes at most
 	cargo test --locked --workspace
 	$(MAKE) doc
-	$(WORLDS) --worlds $(or $(N),5000) --minutes 25
+	$(WORLDS) --worlds $(or $(N),3000) --minutes 25
 	$(WORLDS) --mutants --within 180
 
 WORLDS := cargo test --locked --profile sim --features mutants --test worlds --

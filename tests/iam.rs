@@ -22,13 +22,14 @@ use serde_json::Value;
 use sharekeeper::{
     aws::operations::{AllowedBy, Operation, Service},
     cli::iam::{ACTIONS, IamArgs, Role, document},
-    model::{Mark, ShareKey, Side},
+    model::{Mark, ShareKey, Slot},
 };
 
 const INSTALLATION: &str = "prod-1";
 const ORGANIZATION: &str = "o-a1b2c3d4e5";
 const CONTROLLER: &str = "arn:aws:iam::111122223333:role/controller";
 const SHARE: &str = "arn:aws:ram:eu-west-1:222233334444:resource-share/1";
+const KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 const MARK: &str = "sharekeeper.dev/installation";
 
 #[derive(Parser)]
@@ -154,6 +155,8 @@ fn as_sent(action: &str) -> Request {
             .with("aws:ResourceOrgID", ORGANIZATION)
             .with("aws:PrincipalOrgID", ORGANIZATION)
             .with("sts:ExternalId", "s3cret"),
+        "kms:GetKeyPolicy" | "kms:ListKeys" => Request::on(KEY),
+        "kms:PutKeyPolicy" => Request::on(KEY).with("kms:BypassPolicyLockoutSafetyCheck", "false"),
         _ => Request::on(SHARE).marked(INSTALLATION),
     }
 }
@@ -169,6 +172,7 @@ fn each_operation_is_allowed_by_exactly_the_role_that_is_meant_to() {
             AllowedBy::Reader => vec![Role::Reader],
             AllowedBy::Writer => vec![Role::Writer],
             AllowedBy::Remover => vec![Role::Remover],
+            AllowedBy::KeyReader | AllowedBy::KeyWriter => vec![Role::Keys],
             AllowedBy::Organization | AllowedBy::EnableSharing => vec![Role::Organization],
             // Both ends have to agree.
             AllowedBy::Controller => vec![Role::Controller, Role::Trust],
@@ -298,7 +302,7 @@ fn a_mark_is_written_where_none_is_and_never_changed_hands() {
     let tag =
         |request: Request, tags: &[(&str, &str)]| allows(&writer, "ram:TagResource", &request.tagging(tags));
     let share = ShareKey { namespace: "team".into(), name: "hub".into() };
-    let mark = Mark { installation: INSTALLATION.into(), share, uid: "u".into(), side: Side::Inner }.tags();
+    let mark = Mark { installation: INSTALLATION.into(), share, uid: "u".into(), slot: Slot::Inner }.tags();
     let mark: Vec<_> = mark.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
     assert!(tag(Request::on(SHARE), &mark), "claim what bears no mark");
     assert!(tag(Request::on(SHARE).marked(INSTALLATION), &mark), "a new UID");

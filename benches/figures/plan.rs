@@ -8,7 +8,7 @@ use std::{
 use sharekeeper::{
     api::{Share, SharingPolicy, account_set::UndeclaredAction},
     mechanism::plan::{Circumstances, mark, plan},
-    model::{Arn, Cell, ResourceType, ShareKey, Side, Timestamp},
+    model::{Arn, Cell, ResourceType, ShareKey, Slot, Timestamp},
     org::tree::{Account, AccountState, OrganizationalUnit, Tree},
     plan::{
         budget::UNLIMITED,
@@ -37,16 +37,16 @@ const ROUNDS: u32 = 5;
 struct Nothing;
 
 impl Recollection for Nothing {
-    fn open_until(&self, _: &ShareKey, _: Side) -> Option<Timestamp> {
+    fn open_until(&self, _: &ShareKey, _: &Slot) -> Option<Timestamp> {
         None
     }
     fn unlisted_for_long(&self, _: &Arn) -> bool {
         false
     }
-    fn token_is_spent(&self, _: &ShareKey, _: Side) -> bool {
+    fn token_is_spent(&self, _: &ShareKey, _: &Slot) -> bool {
         false
     }
-    fn is_contended(&self, _: &ShareKey, _: Side, _: &ChangeKind, _: Timestamp) -> bool {
+    fn is_contended(&self, _: &ShareKey, _: &Slot, _: &ChangeKind, _: Timestamp) -> bool {
         false
     }
 }
@@ -136,10 +136,10 @@ fn in_force(desired: &Desired) -> Listing {
     let row = || Row { state: AssociationState::Associated, message: None, external: false, since: None };
     let mut containers = BTreeMap::new();
     for (n, share) in desired.shares.values().enumerate() {
-        let want = &share.containers[&Side::Inner];
+        let want = &share.containers[&Slot::Inner];
         let id: Arn = format!("arn:aws:ram:eu-west-1:{}:resource-share/{n}", load::owner(0)).parse().unwrap();
         let mut tags = want.tags.clone();
-        tags.extend(mark(share, Side::Inner, "load").tags());
+        tags.extend(mark(share, Slot::Inner, "load").tags());
         let types = want.granted_resources().filter_map(|arn| ResourceType::of(&arn.parse().ok()?));
         let permission = AttachedPermission {
             arn: "arn:aws:ram::aws:permission/AWSRAMDefaultPermissionSubnet".into(),
@@ -161,5 +161,5 @@ fn in_force(desired: &Desired) -> Listing {
         };
         containers.insert(id, container);
     }
-    Listing { containers }
+    Listing { containers, ..Listing::default() }
 }

@@ -198,6 +198,9 @@ reasons! {
     QuotaExceeded,
     /// AWS refused a request as invalid; the message has its own words. Correct what it names.
     InvalidRequest,
+    /// A resource's own policy in AWS cannot be read or is refused by AWS as it stands, so nothing is changed in it. Correct the
+    /// statement that the message names.
+    PolicyInvalid,
     /// AWS does not know the resource. Correct the ARN, or wait if it was just created.
     ResourceUnknown,
     /// AWS does not know the permission, or not this version. Correct `permissions`.

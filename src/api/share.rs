@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{formats, share_status::ShareStatus};
+use crate::model::resource_type::READ;
 
 /// What is shared from one account and region, and with whom.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -114,6 +115,10 @@ pub struct ShareSpec {
     #[schemars(length(max = 50))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["resourceType".into()]))]
     pub permissions: Vec<PermissionChoice>,
+    /// What targets may do with resources that are shared by a policy of their own, such as KMS keys: `Read` what is there, or
+    /// `ReadWrite`, which a SharingPolicy must allow by `access`. Default `Read`.
+    #[serde(default, skip_serializing_if = "AccessLevel::is_default")]
+    pub access: AccessLevel,
     /// Tags on the share in AWS: at most 40, keys of 1 to 128 characters, values of at most 256. Only these
     /// keys are managed; other tags are left alone. Keys that begin with `aws:` or `sharekeeper.dev/` are
     /// refused.
@@ -240,6 +245,36 @@ fn default_version() -> String {
 #[serde(transparent)]
 #[schemars(inline)]
 pub struct TagValue(#[schemars(length(max = 256))] pub String);
+
+/// What a resource's own policy lets somebody do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub enum AccessLevel {
+    /// Use what is there: with a key, decrypt.
+    #[default]
+    Read,
+    /// Put something there as well: with a key, encrypt.
+    ReadWrite,
+}
+
+impl AccessLevel {
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => READ,
+            Self::ReadWrite => "ReadWrite",
+        }
+    }
+
+    /// The level of a name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Read, Self::ReadWrite].into_iter().find(|level| level.as_str() == name)
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
 
 /// Whether a Share is made so in AWS, or only shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]

@@ -340,7 +340,7 @@ mod tests {
         let status: ShareStatus = from_value(status).unwrap();
         assert_eq!(
             (status.containers[0].side, status.containers[0].state),
-            (Side::Outer, ContainerState::Unknown)
+            (Some(Side::Outer), ContainerState::Unknown)
         );
         assert_eq!(status.principals[0].state, EntryState::Unknown);
         assert_eq!(status.principals[0].invitation, Some(Invitation::Unknown));

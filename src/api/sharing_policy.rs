@@ -5,7 +5,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{formats, pin::Pin};
+use super::{formats, pin::Pin, share::AccessLevel};
 
 /// What Shares in the named namespaces may share, from whose accounts, with whom. Policies add up; what none
 /// allows is refused.
@@ -138,6 +138,11 @@ pub struct Allow {
     #[x_kube(merge_strategy = ListMerge::Set)]
     #[x_kube(validation = Rule::new(formats::PERMISSIONS).message("permissions: write names or ARNs of RAM permissions; wildcards are not taken"))]
     pub permissions: Vec<String>,
+    /// Access beyond `Read` that Shares may give to resources with a policy of their own, such as KMS keys: `ReadWrite`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 2))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub access: Vec<AccessLevel>,
     /// Whether a Share may have `deletionPolicy: Orphan`. Default false.
     #[serde(default)]
     pub orphan: bool,

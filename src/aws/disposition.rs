@@ -42,6 +42,8 @@ pub enum Wait {
     OrganizationOnboarding,
     /// Another change of the organization is in progress (ram.md §7.2).
     OrganizationBusy,
+    /// AWS shows a policy from before the last write: nothing was sent.
+    PolicyToShow,
 }
 
 /// What the plan was wrong about.
@@ -68,6 +70,8 @@ pub enum Remedy {
     SeeWhatIsPermitted,
     /// Free or raise a quota.
     RaiseQuota,
+    /// Correct the resource's own policy.
+    CorrectPolicy,
     /// Correct tags, or the tag policy.
     CorrectTags,
     /// Stay within a rule or limit of the organization (T45).
@@ -89,6 +93,7 @@ impl Disposition {
             Self::Wait(Wait::InFlight) => "AssociationInFlight",
             Self::Wait(Wait::OrganizationOnboarding) => "OrganizationOnboarding",
             Self::Wait(Wait::OrganizationBusy) => "OrganizationBusy",
+            Self::Wait(Wait::PolicyToShow) => "PolicyToShow",
             Self::Replan(Replan::UnknownResource) => "UnknownResource",
             Self::Replan(Replan::TokenUsed) => "ClientTokenUsed",
             Self::UserMustAct(remedy) => remedy.reason(),
@@ -110,7 +115,7 @@ impl Disposition {
         let seconds = match self {
             Self::Replan(_) | Self::AlreadyDone | Self::OutcomeUnknown => 1,
             Self::Retry => 5,
-            Self::Throttled | Self::Wait(Wait::InFlight) => 15,
+            Self::Throttled | Self::Wait(Wait::InFlight | Wait::PolicyToShow) => 15,
             Self::Wait(Wait::OrganizationBusy) => 60,
             Self::Wait(Wait::OrganizationOnboarding) | Self::Credentials | Self::Denied => 300,
             Self::RegionDisabled | Self::AccountSuspended => 3600,
@@ -150,6 +155,7 @@ impl Remedy {
             Self::CorrectRequest => "RequestInvalid",
             Self::SeeWhatIsPermitted => "OperationNotPermitted",
             Self::RaiseQuota => "QuotaReached",
+            Self::CorrectPolicy => "PolicyRefused",
             Self::CorrectTags => "TagsRefused",
             Self::KeepOrganizationRule => "OrganizationConstraint",
             Self::JoinOrganization => "NoOrganization",
@@ -176,6 +182,10 @@ impl Remedy {
                  the target belongs to the same organization."
             }
             Self::RaiseQuota => "Raise the quota in Service Quotas, or share less.",
+            Self::CorrectPolicy => {
+                "Correct the resource's own policy in AWS: AWS checks all of it each time, also statements of former years, \
+                 and takes no principal that does not exist."
+            }
             Self::CorrectTags => "Correct spec.tags, or the organization's tag policy.",
             Self::KeepOrganizationRule => "Make room within the limit that the message names.",
             Self::JoinOrganization => {

@@ -84,7 +84,8 @@ impl AwsError {
         self.disposition.advice()
     }
 
-    fn plain(operation: &'static str, message: String, disposition: Disposition) -> Self {
+    /// An error in our own words.
+    pub fn plain(operation: &'static str, message: String, disposition: Disposition) -> Self {
         Self { operation, code: None, message, request_id: None, disposition }
     }
 
@@ -239,7 +240,7 @@ fn by_code(code: &str) -> Option<Disposition> {
         "ConcurrentModification" | "PolicyChangesInProgress" | "FinalizingOrganization" => {
             Disposition::Wait(Wait::OrganizationBusy)
         }
-        "UnknownResource" | "ResourceArnNotFound" | "ResourceShareInvitationArnNotFound" => {
+        "UnknownResource" | "ResourceArnNotFound" | "ResourceShareInvitationArnNotFound" | "NotFound" => {
             Disposition::Replan(Replan::UnknownResource)
         }
         "IdempotentParameterMismatch" => Disposition::Replan(Replan::TokenUsed),
@@ -270,6 +271,8 @@ fn by_code(code: &str) -> Option<Disposition> {
         | "ServiceUnavailable"
         | "Service"
         | "InternalFailure"
+        | "KMSInternal"
+        | "DependencyTimeout"
         | "InternalError"
         | "RequestTimeout"
         | "IDPCommunicationError" => Disposition::Retry,
@@ -286,9 +289,11 @@ fn remedy(code: &str) -> Option<Remedy> {
         }
         "AWSOrganizationsNotInUse" => Remedy::JoinOrganization,
         "UnsupportedAPIEndpoint" => Remedy::UseAnotherEndpoint,
-        "OperationNotPermitted" => Remedy::SeeWhatIsPermitted,
+        "OperationNotPermitted" | "UnsupportedOperation" | "KMSInvalidState" => Remedy::SeeWhatIsPermitted,
+        "MalformedPolicyDocument" => Remedy::CorrectPolicy,
         "ResourceShareInvitationExpired" | "ResourceShareInvitationAlreadyRejected" => Remedy::InviteAgain,
         "MalformedArn"
+        | "InvalidArn"
         | "InvalidParameter"
         | "MissingRequiredParameter"
         | "InvalidResourceType"

@@ -8,6 +8,8 @@ use std::fmt;
 pub enum Service {
     /// Organizations.
     Organizations,
+    /// Key Management Service.
+    Kms,
     /// Resource Access Manager.
     Ram,
     /// Security Token Service.
@@ -18,6 +20,7 @@ impl Service {
     /// The prefix of its actions in IAM.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Kms => "kms",
             Self::Organizations => "organizations",
             Self::Ram => "ram",
             Self::Sts => "sts",
@@ -40,6 +43,10 @@ pub enum AllowedBy {
     Writer,
     /// What takes grants away: with both, what mode Enforce needs.
     Remover,
+    /// What sees the policies of keys.
+    KeyReader,
+    /// What changes the policies of keys: it adds to them and takes away.
+    KeyWriter,
     /// What sees the organization.
     Organization,
     /// What lets RAM share with the organization: `ramSharing: Enable`.
@@ -93,6 +100,9 @@ pub const OPERATIONS: &[Operation] = &[
     Operation::new(Service::Ram, "UntagResource", AllowedBy::Writer),
     Operation::new(Service::Ram, "DisassociateResourceShare", AllowedBy::Remover),
     Operation::new(Service::Ram, "DeleteResourceShare", AllowedBy::Remover),
+    Operation::new(Service::Kms, "ListKeys", AllowedBy::KeyReader),
+    Operation::new(Service::Kms, "GetKeyPolicy", AllowedBy::KeyReader),
+    Operation::new(Service::Kms, "PutKeyPolicy", AllowedBy::KeyWriter),
     Operation::new(Service::Organizations, "DescribeOrganization", AllowedBy::Organization),
     Operation::new(Service::Organizations, "ListRoots", AllowedBy::Organization),
     Operation::new(Service::Organizations, "ListOrganizationalUnitsForParent", AllowedBy::Organization),

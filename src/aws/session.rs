@@ -87,6 +87,8 @@ pub struct CellClients {
     pub cell: Cell,
     /// AWS RAM in the cell's account and region.
     pub ram: aws_sdk_ram::Client,
+    /// Key Management Service in the cell's account and region.
+    pub kms: aws_sdk_kms::Client,
     /// Makes the calls: in turn, fenced, within a deadline.
     pub calls: Calls,
     identity: Arc<Identity>,
@@ -213,7 +215,8 @@ impl Sessions {
             return Err(SessionError::CredentialsMismatch { expected: cell.account.clone(), actual });
         }
         let ram = self.ram(&identity, cell.region.as_str(), &cell.to_string(), &limits);
-        let clients = Arc::new(CellClients { cell: cell.clone(), ram, calls, identity });
+        let kms = self.kms(&identity, cell, &limits);
+        let clients = Arc::new(CellClients { cell: cell.clone(), ram, kms, calls, identity });
         locked(&self.kept).cells.insert(cell.clone(), (access.clone(), Arc::clone(&clients)));
         Ok(clients)
     }
@@ -322,6 +325,15 @@ impl Sessions {
             .interceptor(FencedAttempts::new(Arc::clone(&self.settings.fence)))
             .interceptor(self.learning(limits));
         aws_sdk_ram::Client::from_conf(config.build())
+    }
+
+    fn kms(&self, identity: &Identity, cell: &Cell, limits: &Arc<Limits>) -> aws_sdk_kms::Client {
+        let config = aws_sdk_kms::config::Builder::from(&identity.config)
+            .region(aws_config::Region::new(cell.region.to_string()))
+            .retry_partition(partition("kms", &cell.to_string()))
+            .interceptor(FencedAttempts::new(Arc::clone(&self.settings.fence)))
+            .interceptor(self.learning(limits));
+        aws_sdk_kms::Client::from_conf(config.build())
     }
 
     fn organizations(

@@ -63,6 +63,8 @@ pub enum Role {
     Writer,
     /// Takes grants from shares that bear our mark, and deletes them.
     Remover,
+    /// Sees and changes the policies of KMS keys: only where Shares name keys.
+    Keys,
     /// Who may assume the accounts' roles.
     Trust,
     /// Sees the organization.
@@ -95,8 +97,15 @@ impl Partition {
 
 impl Role {
     /// In the order in which they are set up.
-    pub const ALL: [Self; 6] =
-        [Self::Controller, Self::Organization, Self::Trust, Self::Reader, Self::Writer, Self::Remover];
+    pub const ALL: [Self; 7] = [
+        Self::Controller,
+        Self::Organization,
+        Self::Trust,
+        Self::Reader,
+        Self::Writer,
+        Self::Remover,
+        Self::Keys,
+    ];
 
     /// Its name on the command line.
     pub fn as_str(self) -> &'static str {
@@ -104,6 +113,7 @@ impl Role {
             Self::Reader => "reader",
             Self::Writer => "writer",
             Self::Remover => "remover",
+            Self::Keys => "keys",
             Self::Trust => "trust",
             Self::Organization => "organization",
             Self::Controller => "controller",
@@ -121,6 +131,9 @@ impl Role {
             }
             Self::Remover => {
                 "Permissions of the role in each governed account, beside both others, for mode Enforce."
+            }
+            Self::Keys => {
+                "Permissions of the role in each governed account, beside the reader's, where Shares name KMS keys."
             }
             Self::Trust => "Trust policy of the role in each governed account.",
             Self::Organization => {
@@ -173,6 +186,7 @@ pub fn document(role: Role, args: &IamArgs) -> Result<Value, Missing> {
             let installation = need(&args.installation, "--installation")?;
             policies::remover(partition, &installation, args.remove_undeclared)
         }
+        Role::Keys => policies::keys(partition),
         Role::Trust => {
             let controller = need(&args.controller_role, "--controller-role")?;
             let organization = need(&args.organization, "--organization")?;

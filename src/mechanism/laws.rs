@@ -14,7 +14,7 @@ use self::{
 };
 use crate::{
     api::Reason,
-    model::{Principal, Side},
+    model::{Principal, Slot},
     plan::{
         change::{Change, Effect},
         desired::{Cause, Standing},
@@ -51,11 +51,11 @@ fn bytes() -> impl Strategy<Value = Bytes> {
 }
 
 fn changes(plan: &Plan) -> Vec<(String, Change, Option<Reason>)> {
-    let sides = plan
+    let slots = plan
         .shares
         .iter()
-        .flat_map(|(key, sides)| sides.iter().map(move |(side, view)| (format!("{key} {side}"), view)));
-    sides
+        .flat_map(|(key, slots)| slots.iter().map(move |(slot, view)| (format!("{key} {slot}"), view)));
+    slots
         .flat_map(|(who, view)| {
             view.changes().map(move |(change, held)| (who.clone(), change.clone(), held)).collect::<Vec<_>>()
         })
@@ -90,15 +90,15 @@ proptest! {
         let plans = converge(&mut world, &mut aws, &under)?;
         let last = plans.last().unwrap();
         let desired = world.desired(world.known(), aws.now);
-        for (key, sides) in &last.shares {
-            for (side, view) in sides {
-                let want = &desired.shares[key].containers[side];
+        for (key, slots) in &last.shares {
+            for (slot, view) in slots {
+                let want = &desired.shares[key].containers[slot];
                 let live = view.container.as_ref().and_then(|id| aws.listing.containers.get(id));
                 if !view.waits.is_empty() || view.lost {
                     continue;
                 }
                 let granted = live.filter(|c| c.state.is_live()).map(aws::grants).unwrap_or_default();
-                prop_assert_eq!(granted, wanted(want), "{} {}", key, side);
+                prop_assert_eq!(granted, wanted(want), "{} {}", key, slot);
             }
         }
         for id in &world.untouchable {
@@ -150,13 +150,13 @@ proptest! {
         let mut world = World::new(&mut Dice::new(&bytes.0));
         let mut aws = world.aws();
         let plans = converge(&mut world, &mut aws, &CLEAR)?;
-        for (key, sides) in &plans.last().unwrap().shares {
-            for (side, view) in sides {
+        for (key, slots) in &plans.last().unwrap().shares {
+            for (slot, view) in slots {
                 let live = view.container.as_ref().and_then(|id| aws.listing.containers.get(id));
                 let strange = live.is_some_and(|c| {
                     c.principals.values().chain(c.resources.values()).any(|row| matches!(row.state, AssociationState::Other(_)))
                 });
-                prop_assert!(view.waits.is_empty() || view.lost || strange, "{} {}: {:?}", key, side, view.waits);
+                prop_assert!(view.waits.is_empty() || view.lost || strange, "{} {}: {:?}", key, slot, view.waits);
             }
         }
     }
@@ -174,8 +174,8 @@ proptest! {
         let known = world.desired(world.known(), at(0));
         let unknown = world.desired(Organization::Unknown, at(0));
         for (key, share) in &unknown.shares {
-            for (side, want) in &share.containers {
-                let sure = &known.shares[key].containers[side];
+            for (slot, want) in &share.containers {
+                let sure = &known.shares[key].containers[slot];
                 for (p, standing) in &sure.principals {
                     let now = want.principals.get(p);
                     let kept = now.map_or(want.unresolved, |s| matches!(s, Standing::Granted | Standing::Held));
@@ -284,7 +284,7 @@ proptest! {
         let desired = world.desired(world.known(), aws.now);
         for plan in converge(&mut world, &mut aws, &CLEAR)? {
             for chain in &plan.chains {
-                let want = &desired.shares[chain.owner.share().unwrap()].containers[&chain.owner.side().unwrap()];
+                let want = &desired.shares[chain.owner.share().unwrap()].containers[chain.owner.slot().unwrap()];
                 let mut out = BTreeSet::new();
                 for step in &chain.steps {
                     match &step.action {
@@ -352,15 +352,15 @@ proptest! {
         let mut aws = world.aws();
         let plans = converge(&mut world, &mut aws, &CLEAR)?;
         let desired = world.desired(world.known(), aws.now);
-        for (key, sides) in &plans.last().unwrap().shares {
-            for (side, view) in sides {
+        for (key, slots) in &plans.last().unwrap().shares {
+            for (slot, view) in slots {
                 let Some(container) = view.container.as_ref().and_then(|id| aws.listing.containers.get(id)) else { continue };
                 if view.lost || !container.state.is_live() { continue; }
-                let want = &desired.shares[key].containers[side];
+                let want = &desired.shares[key].containers[slot];
                 for (p, row) in &container.principals {
                     let ended = matches!(want.principals.get(p), Some(Standing::Refused(Cause::Expired | Cause::Policy)));
                     let strange = matches!(row.state, AssociationState::Other(_));
-                    prop_assert!(!(ended && row.state.may_grant() && !strange), "{} {}: {} is {}", key, side, p, row.state);
+                    prop_assert!(!(ended && row.state.may_grant() && !strange), "{} {}: {} is {}", key, slot, p, row.state);
                 }
             }
         }
@@ -379,11 +379,11 @@ proptest! {
         for chain in &plan.chains {
             for step in &chain.steps {
                 let id = aws.apply(chain, &step.action).unwrap();
-                expectations.wrote(&id, stale.containers.get(&id), &step.action, chain.owner.side() == Some(Side::Outer), aws.now);
+                expectations.wrote(&id, stale.containers.get(&id), &step.action, chain.owner.slot() == Some(&Slot::Outer), aws.now);
                 if matches!(step.action, Action::Create(_)) {
                     expectations.made(aws.listing.containers[&id].clone(), aws.now);
                     let index = world.shares.iter().position(|(s, _)| Some(&crate::plan::resolve::key_of(s)) == chain.owner.share());
-                    made.push((index.unwrap(), chain.owner.side().unwrap(), id));
+                    made.push((index.unwrap(), chain.owner.slot().unwrap().clone(), id));
                 }
             }
         }

@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     api::Reason,
-    mechanism::ram,
-    model::{Arn, Digest, Mark, Principal, ShareKey, Side, Timestamp},
+    mechanism::diff::{diff, is_of_type},
+    model::{Arn, Digest, Mark, Part, Principal, ShareKey, Slot, Timestamp},
     plan::{
         adoption::{self, adoptable, is_forced},
         budget::{self, Budgets},
         chain::{Chain, Owner, Proof},
         change::{Change, ChangeKind},
-        claim::{Claim, Marked, Recollection, claim},
+        claim::{Claim, Marked, Recollection, claim, claim_part},
         desired::{Cause, Desired, DesiredContainer, DesiredShare, Fate, Refusal, Switches},
         gate::Gate,
         observed::Listing,
@@ -19,7 +19,7 @@ use crate::{
         step::{Create, batch, removal},
         sweep::{self, Sweep, judge},
         undeclared::{Marks, Undeclared, undeclared},
-        view::{Plan, SideView},
+        view::{Plan, SlotView},
     },
 };
 
@@ -40,27 +40,27 @@ pub struct Circumstances<'a> {
     pub now: Timestamp,
 }
 
-/// Plans a cell: claim, compare, filter, for each side of each Share; judge what is left over; hold back what is too much;
+/// Plans a cell: claim, compare, filter, for each container of each Share; judge what is left over; hold back what is too much;
 /// batch what remains.
 pub fn plan(desired: &Desired, listing: &Listing, circumstances: &Circumstances<'_>) -> Plan {
     let mut plan = Plan::default();
     let mut claims = claims(desired, listing, circumstances);
     refuse_double_claims(&mut claims);
     let (mut claimed, mut disputed) = (BTreeSet::new(), BTreeMap::new());
-    for side in &claims {
-        let view = compare(side, circumstances);
+    for one in &claims {
+        let view = compare(one, circumstances);
         // A container that somebody else took is not ours to account for. One that is being released is its Share's until
         // that is gone, and on record then.
         let container = view.container.clone();
         if view.lost {
-            disputed.extend(container.map(|id| (id, side.share.key.clone())));
+            disputed.extend(container.map(|id| (id, one.share.key.clone())));
         } else {
             claimed.extend(container);
         }
         if view.adopting {
-            plan.adopting.extend(view.container.clone().map(|id| (id, side.share.key.clone())));
+            plan.adopting.extend(view.container.clone().map(|id| (id, one.share.key.clone())));
         }
-        plan.shares.entry(side.share.key.clone()).or_default().insert(side.side, view);
+        plan.shares.entry(one.share.key.clone()).or_default().insert(one.slot.clone(), view);
     }
     plan.undeclared = undeclared(listing, &claimed, &circumstances.marks);
     for found in &mut plan.undeclared {
@@ -71,17 +71,17 @@ pub fn plan(desired: &Desired, listing: &Listing, circumstances: &Circumstances<
         };
     }
     budget::hold(&mut plan, listing, &circumstances.budgets, circumstances.now);
-    let chains = claims.iter().filter_map(|side| side.chain(&plan));
+    let chains = claims.iter().filter_map(|one| one.chain(&plan));
     let sweeps = plan.undeclared.iter().filter_map(|found| sweeping(found, circumstances.marks.records));
     plan.chains = chains.chain(sweeps).collect();
     plan.order();
     plan
 }
 
-/// One side of a Share and what was found to be its container.
+/// One container of a Share, and what was found to be it.
 struct Claimed<'a> {
     share: &'a DesiredShare,
-    side: Side,
+    slot: Slot,
     mark: Mark,
     found: Claim<'a>,
     /// The container existed before, and is being taken over.
@@ -95,27 +95,57 @@ fn claims<'a>(
     circumstances: &Circumstances<'a>,
 ) -> Vec<Claimed<'a>> {
     let marked = Marked::of(listing);
-    let sides = desired.shares.values().flat_map(|share| [(share, Side::Inner), (share, Side::Outer)]);
-    let claims = sides.map(|(share, side)| {
-        let mark = mark(share, side, circumstances.marks.installation);
-        let ledger = share.ledger.get(&side);
-        let found = claim(&marked, &mark, ledger, circumstances.recollection, circumstances.now);
+    let marked_parts = parts_of(listing, circumstances.marks.installation);
+    let slots = desired.shares.values().flat_map(|share| {
+        let by_mark = marked_parts.get(&share.key).into_iter().flatten();
+        slots(share, by_mark).into_iter().map(move |slot| (share, slot))
+    });
+    let claims = slots.map(|(share, slot)| {
+        let mark = mark(share, slot.clone(), circumstances.marks.installation);
+        let ledger = share.ledger.get(&slot);
+        let part = slot.part(circumstances.marks.installation, &share.key);
+        let found = match part.and_then(|part| part.id()) {
+            Some(id) => {
+                let put_in = ledger.map(|entry| &entry.widened);
+                let open =
+                    put_in.and_then(|put| circumstances.recollection.part_open_until(&share.key, &slot, put));
+                claim_part(listing, &id, open)
+            }
+            None => claim(&marked, &mark, ledger, circumstances.recollection, circumstances.now),
+        };
         let adopting = ledger.is_some_and(|entry| entry.adopting);
-        let claimed = Claimed { share, side, mark, found, adopting, refused: None };
+        let claimed = Claimed { share, slot, mark, found, adopting, refused: None };
         claimed.adopted(listing, circumstances)
     });
     claims.collect()
 }
 
+/// The containers of a Share: its RAM shares, and its parts of the objects that it declares, has on record, or has its mark on.
+fn slots<'s>(share: &'s DesiredShare, by_mark: impl Iterator<Item = &'s Slot>) -> BTreeSet<Slot> {
+    let objects = share.containers.keys().chain(share.ledger.keys()).chain(by_mark);
+    let objects = objects.filter(|slot| slot.object().is_some()).cloned();
+    Slot::RAM.into_iter().chain(objects).collect()
+}
+
+/// The objects on which something is granted in the name of each Share of this installation.
+fn parts_of(listing: &Listing, installation: &str) -> BTreeMap<ShareKey, Vec<Slot>> {
+    let mut parts: BTreeMap<ShareKey, Vec<Slot>> = BTreeMap::new();
+    let live = listing.live().filter_map(|container| Part::parse(&container.id));
+    for part in live.filter(|part| part.installation == installation) {
+        parts.entry(part.share).or_default().push(Slot::Object(part.object));
+    }
+    parts
+}
+
 impl<'a> Claimed<'a> {
     /// A Share that takes over a container has none of its own until it may.
     fn adopted(self, listing: &'a Listing, circumstances: &Circumstances<'a>) -> Self {
-        let had = self.share.ledger.get(&self.side).is_some_and(|entry| entry.id.is_some());
+        let had = self.share.ledger.get(&self.slot).is_some_and(|entry| entry.id.is_some());
         let adopt = self
             .share
             .adopt
             .as_ref()
-            .filter(|adopt| adopt.side == self.side && self.share.fate == Fate::Keep);
+            .filter(|adopt| Slot::from(adopt.side) == self.slot && self.share.fate == Fate::Keep);
         let Some(adopt) = adopt.filter(|_| !had && matches!(self.found, Claim::Absent { .. })) else {
             return self;
         };
@@ -131,23 +161,31 @@ impl<'a> Claimed<'a> {
         match &self.found {
             Claim::Found(container) => Some(&container.id),
             Claim::Unlisted { id } | Claim::Lost { id, .. } => Some(id),
-            Claim::Absent { .. } | Claim::Unadopted => None,
+            Claim::Absent { .. } | Claim::Unadopted | Claim::Unread(_) => None,
         }
+    }
+
+    /// What should be; of a part that the Share neither declares nor has on record, nothing.
+    fn want(&self) -> Option<DesiredContainer> {
+        let known = self.share.containers.get(&self.slot).cloned();
+        let object = self.slot.object().filter(|_| matches!(self.share.fate, Fate::Keep | Fate::Revoke));
+        known.or_else(|| Some(DesiredContainer::nothing_on(object?)))
     }
 
     /// What of its plan is left to be done, in steps.
     fn chain(&self, plan: &Plan) -> Option<Chain> {
-        let want = self.share.containers.get(&self.side)?;
-        let view = plan.shares.get(&self.share.key)?.get(&self.side)?;
+        let want = &self.want()?;
+        let view = plan.shares.get(&self.share.key)?.get(&self.slot)?;
         let incarnation = if let Claim::Absent { incarnation, .. } = self.found { incarnation } else { 1 };
         let steps = batch(&view.allowed, || Create::of(want, &self.mark, incarnation), &self.mark);
         let (container, basis) = match &self.found {
             Claim::Found(container) => (Some(container.id.clone()), container.basis()),
-            _ => (None, Digest::of(["absent"])),
+            // An object is there before anything is granted on it.
+            _ => (view.part.clone(), Digest::of(["absent"])),
         };
-        let recorded = self.share.ledger.get(&self.side).is_some_and(|entry| entry.id.is_some());
+        let recorded = self.share.ledger.get(&self.slot).is_some_and(|entry| entry.id.is_some());
         (!steps.is_empty()).then(|| Chain {
-            owner: Owner::Share(self.share.key.clone(), self.side),
+            owner: Owner::Share(self.share.key.clone(), self.slot.clone()),
             uid: self.share.uid.clone(),
             generation: self.share.generation,
             digest: plan.digest_of(&self.share.key).unwrap_or_else(|| Digest::of(["nothing"])),
@@ -163,14 +201,14 @@ impl<'a> Claimed<'a> {
 /// A container that two claim is nobody's until one lets go: both say so.
 fn refuse_double_claims(claims: &mut [Claimed<'_>]) {
     let mut by_container: BTreeMap<Arn, Vec<ShareKey>> = BTreeMap::new();
-    for side in claims.iter().filter(|side| matches!(side.found, Claim::Found(_))) {
-        if let Some(id) = side.container() {
-            by_container.entry(id.clone()).or_default().push(side.share.key.clone());
+    for one in claims.iter().filter(|one| matches!(one.found, Claim::Found(_))) {
+        if let Some(id) = one.container() {
+            by_container.entry(id.clone()).or_default().push(one.share.key.clone());
         }
     }
     by_container.retain(|_, shares| shares.len() > 1);
-    for side in claims.iter_mut() {
-        let Some((id, shares)) = side.container().and_then(|id| by_container.get_key_value(id)) else {
+    for one in claims.iter_mut() {
+        let Some((id, shares)) = one.container().and_then(|id| by_container.get_key_value(id)) else {
             continue;
         };
         let shares: Vec<String> = shares.iter().map(ToString::to_string).collect();
@@ -178,42 +216,45 @@ fn refuse_double_claims(claims: &mut [Claimed<'_>]) {
             "{id} is claimed by the Shares {}, so none of them changes it; delete all but one",
             shares.join(" and ")
         );
-        side.refused = Some(Refusal::new(Reason::Conflict, message));
+        one.refused = Some(Refusal::new(Reason::Conflict, message));
     }
 }
 
-/// What one side is to become, without what modes, fights and adoption hold.
-fn compare(side: &Claimed<'_>, circumstances: &Circumstances<'_>) -> SideView {
-    let mut view = SideView {
-        container: side.container().cloned(),
-        unlisted: matches!(side.found, Claim::Unlisted { .. }),
-        lost: matches!(side.found, Claim::Lost { .. }),
-        open_until: if let Claim::Absent { open_until, .. } = side.found { open_until } else { None },
-        refused: side.refused.clone(),
-        ..SideView::default()
+/// What one container is to become, without what modes, fights and adoption hold.
+fn compare(one: &Claimed<'_>, circumstances: &Circumstances<'_>) -> SlotView {
+    let part = one.slot.part(circumstances.marks.installation, &one.share.key);
+    let mut view = SlotView {
+        container: one.container().cloned(),
+        part: part.and_then(|part| part.id()),
+        unlisted: matches!(one.found, Claim::Unlisted { .. }),
+        unread: if let Claim::Unread(unknown) = one.found { Some(unknown.clone()) } else { None },
+        lost: matches!(one.found, Claim::Lost { .. }),
+        open_until: if let Claim::Absent { open_until, .. } = one.found { open_until } else { None },
+        refused: one.refused.clone(),
+        ..SlotView::default()
     };
-    let Some(want) = side.share.containers.get(&side.side) else { return view };
+    let Some(want) = &one.want() else { return view };
     if view.refused.is_some() {
         return view;
     }
-    let open = beyond_switches(side, want, circumstances);
-    let difference = ram::diff::diff(side.share, want, &side.found, &side.mark, &open, circumstances.now);
+    let open = beyond_switches(one, want, circumstances);
+    let difference = diff(one.share, want, &one.found, &one.mark, &open, circumstances.now);
     view.waits = difference.waits;
     let record = view.container.as_ref().and_then(|id| circumstances.marks.records.get(id));
-    let taken_over_as_it_is = side.adopting && !is_forced(side.share, record);
+    let taken_over_as_it_is = one.adopting && !is_forced(one.share, record);
     for change in difference.changes {
-        match held(side, &change, &open, taken_over_as_it_is, circumstances) {
+        match held(one, &change, &open, taken_over_as_it_is, circumstances) {
             None => view.allowed.push(change),
             Some(reason) => view.held.push((change, reason)),
         }
     }
     hold_what_the_permission_holds(&mut view);
-    view.adopting = side.adopting && !(view.allowed.is_empty() && view.held.is_empty());
+    view.adopting = one.adopting && !(view.allowed.is_empty() && view.held.is_empty());
     view
 }
 
 /// Where a permission is not swapped now, nothing is added that would be granted under the wrong one (law 2).
-fn hold_what_the_permission_holds(view: &mut SideView) {
+fn hold_what_the_permission_holds(view: &mut SlotView) {
     let swaps: Vec<(String, Reason)> = view
         .held
         .iter()
@@ -225,7 +266,7 @@ fn hold_what_the_permission_holds(view: &mut SideView) {
     for change in std::mem::take(&mut view.allowed) {
         let swap = match &change.kind {
             ChangeKind::AddPrincipal(_) => swaps.first(),
-            ChangeKind::AddResource(arn) => swaps.iter().find(|(t, _)| ram::diff::is_of_type(arn, t)),
+            ChangeKind::AddResource(arn) => swaps.iter().find(|(t, _)| is_of_type(arn, t)),
             _ => None,
         };
         match swap {
@@ -238,16 +279,16 @@ fn hold_what_the_permission_holds(view: &mut SideView) {
 /// Principals in the container whom nothing declares any more and whom no switch of the tenant keeps in: those outside, who
 /// have no end now, and those whom no policy allows.
 fn beyond_switches(
-    side: &Claimed<'_>,
+    one: &Claimed<'_>,
     want: &DesiredContainer,
     circumstances: &Circumstances<'_>,
 ) -> BTreeSet<Principal> {
-    let Claim::Found(container) = &side.found else { return BTreeSet::new() };
-    if side.share.switches == Switches::default() || want.unresolved {
+    let Claim::Found(container) = &one.found else { return BTreeSet::new() };
+    if one.share.switches == Switches::default() || want.unresolved {
         return BTreeSet::new();
     }
     let permits = circumstances.sweep.permits;
-    let refused = permits.refused(&side.share.key.namespace, container, &BTreeMap::new()).unwrap_or_default();
+    let refused = permits.refused(&one.share.key.namespace, container, &BTreeMap::new()).unwrap_or_default();
     let undeclared = container.principals.iter().filter(|(principal, row)| {
         let kept = !row.external && !refused.contains_key(*principal);
         row.state.may_grant() && !kept && !want.principals.contains_key(*principal)
@@ -256,16 +297,16 @@ fn beyond_switches(
 }
 
 fn held(
-    side: &Claimed<'_>,
+    one: &Claimed<'_>,
     change: &Change,
     open: &BTreeSet<Principal>,
     taken_over_as_it_is: bool,
     circumstances: &Circumstances<'_>,
 ) -> Option<Reason> {
     let fought_over = || {
-        let (share, now) = (&side.share.key, circumstances.now);
+        let (share, now) = (&one.share.key, circumstances.now);
         change.cause == Cause::Drift
-            && circumstances.recollection.is_contended(share, side.side, &change.kind, now)
+            && circumstances.recollection.is_contended(share, &one.slot, &change.kind, now)
     };
     let beyond_switches = match &change.kind {
         ChangeKind::RemovePrincipal(principal) => open.contains(principal),
@@ -273,7 +314,7 @@ fn held(
         ChangeKind::Mark => !open.is_empty(),
         _ => false,
     };
-    let switches = if beyond_switches { Switches::default() } else { side.share.switches };
+    let switches = if beyond_switches { Switches::default() } else { one.share.switches };
     let by_gate = circumstances.gate.holds(switches, change);
     by_gate
         .or_else(|| (taken_over_as_it_is && adoption::holds(change)).then_some(Reason::Adopting))
@@ -302,9 +343,10 @@ fn sweeping(found: &Undeclared, records: &Records) -> Option<Chain> {
     })
 }
 
-/// The mark that belongs on one side of a Share.
-pub fn mark(share: &DesiredShare, side: Side, installation: &str) -> Mark {
-    Mark { installation: installation.to_owned(), share: share.key.clone(), uid: share.uid.clone(), side }
+/// The mark that belongs on one container of a Share. A part bears no UID: it is whoever's has the Share's name.
+pub fn mark(share: &DesiredShare, slot: Slot, installation: &str) -> Mark {
+    let uid = if slot.object().is_some() { String::new() } else { share.uid.clone() };
+    Mark { installation: installation.to_owned(), share: share.key.clone(), uid, slot }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use super::ShareKey;
+use super::{ShareKey, Slot};
 
 /// Every tag key of ours starts so; no Share may declare one.
 pub const TAG_PREFIX: &str = "sharekeeper.dev/";
@@ -53,7 +53,7 @@ pub struct Mark {
     /// The Share's UID when the mark was written; blank where it was not known.
     pub uid: String,
     /// Which of the Share's containers.
-    pub side: Side,
+    pub slot: Slot,
 }
 
 impl Mark {
@@ -64,7 +64,7 @@ impl Mark {
             (NAMESPACE, self.share.namespace.as_str()),
             (NAME, self.share.name.as_str()),
             (UID, self.uid.as_str()),
-            (SIDE, self.side.as_str()),
+            (SIDE, self.slot.to_string().as_str()),
         ]
         .into_iter()
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
@@ -77,13 +77,13 @@ impl Mark {
             installation: tags.get(INSTALLATION)?.clone(),
             share: ShareKey { namespace: tags.get(NAMESPACE)?.clone(), name: tags.get(NAME)?.clone() },
             uid: tags.get(UID).cloned().unwrap_or_default(),
-            side: Side::parse(tags.get(SIDE)?)?,
+            slot: Slot::parse(tags.get(SIDE)?)?,
         })
     }
 
     /// Whether this mark and `other` name the same container of the same Share of the same installation, whatever the UID.
     pub fn claims_same(&self, other: &Self) -> bool {
-        (&self.installation, &self.share, self.side) == (&other.installation, &other.share, other.side)
+        (&self.installation, &self.share, &self.slot) == (&other.installation, &other.share, &other.slot)
     }
 }
 
@@ -98,7 +98,7 @@ mod tests {
 
     fn mark() -> Mark {
         let share = ShareKey { namespace: "network-team".into(), name: "hub".into() };
-        Mark { installation: "prod-1".into(), share, uid: "u-1".into(), side: Side::Outer }
+        Mark { installation: "prod-1".into(), share, uid: "u-1".into(), slot: Slot::Outer }
     }
 
     #[test]
@@ -121,6 +121,6 @@ mod tests {
     fn the_uid_does_not_decide_whose_it_is() {
         let restored = Mark { uid: "u-2".into(), ..mark() };
         assert!(restored.claims_same(&mark()));
-        assert!(!Mark { side: Side::Inner, ..mark() }.claims_same(&mark()));
+        assert!(!Mark { slot: Slot::Inner, ..mark() }.claims_same(&mark()));
     }
 }

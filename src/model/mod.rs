@@ -5,8 +5,10 @@ pub mod cell;
 pub mod digest;
 pub mod ids;
 pub mod mark;
+pub mod mechanism;
 pub mod principal;
 pub mod resource_type;
+pub mod slot;
 pub mod token;
 
 pub use arn::Arn;
@@ -14,8 +16,10 @@ pub use cell::{Cell, ShareKey};
 pub use digest::Digest;
 pub use ids::{AccountId, Region};
 pub use mark::{Mark, Side};
+pub use mechanism::Mechanism;
 pub use principal::Principal;
 pub use resource_type::ResourceType;
+pub use slot::{Part, Slot};
 
 /// A moment, in UTC. Always handed in, never taken from a clock on these floors.
 pub use k8s_openapi::jiff::Timestamp;

@@ -1,4 +1,4 @@
-//! The resource types that RAM shares, as data: how an ARN tells its type, and what a type allows.
+//! The resource types that are shared, as data: how an ARN tells its type, and what a type allows.
 //!
 //! Source: the page "Shareable AWS resources" of 2025-26 (mechanisms.md §4); ARN forms without a model pattern are
 //! assumptions \[X\]. The list grows with AWS: a type that is not here is never guessed, and is shared only where a policy
@@ -7,13 +7,15 @@
 
 use std::fmt;
 
-use super::Arn;
+use super::{Arn, Mechanism};
 
-/// What RAM says of one resource type.
+/// What is known of one resource type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(clippy::struct_excessive_bools, reason = "one column of the source's table each")]
 pub struct ResourceType {
-    /// RAM's name: `ec2:TransitGateway`. What is before the colon is the ARN's service, in every row of the source.
+    /// How it is shared.
+    pub mechanism: Mechanism,
+    /// RAM's name: `ec2:TransitGateway`; for what RAM does not share, one of the same form. What is before the colon is the ARN's service, in every row of the source.
     pub name: &'static str,
     /// How the ARN's resource field begins, the separator included that an id follows. Blank where the source does not know.
     /// The id is AWS's to judge.
@@ -30,6 +32,12 @@ pub struct ResourceType {
     pub scope: Scope,
 }
 
+/// The access that a Share gives where it names none, of what is shared by a policy of its own.
+pub const READ: &str = "Read";
+
+/// In place of a name of access: what is granted is no access that this version knows.
+pub const ALTERED: &str = "altered";
+
 /// From which region resources of a type are shared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {
@@ -44,17 +52,22 @@ pub enum Scope {
 impl ResourceType {
     /// The type of the resource that an ARN names; none where this version knows no such type.
     pub fn of(arn: &Arn) -> Option<Self> {
-        TYPES.iter().find(|t| t.fits(arn)).copied()
+        all().find(|t| t.fits(arn)).copied()
     }
 
     /// The type with RAM's name, compared without case, as the API does (mechanisms.md §4).
     pub fn named(name: &str) -> Option<Self> {
-        TYPES.iter().find(|t| t.is_called(name)).copied()
+        all().find(|t| t.is_called(name)).copied()
     }
 
-    /// All types, in RAM's order of services.
-    pub fn all() -> &'static [Self] {
+    /// All types that RAM shares, in its order of services.
+    pub fn of_ram() -> &'static [Self] {
         TYPES
+    }
+
+    /// All types.
+    pub fn all() -> impl Iterator<Item = &'static Self> {
+        all()
     }
 
     /// Whether it goes by that name: its own or the one of the older page, whatever the case.
@@ -110,8 +123,17 @@ const SP: u8 = 8;
 const GLOBAL: u8 = 16;
 const UNSAID: u8 = 32;
 
+fn all() -> impl Iterator<Item = &'static ResourceType> {
+    TYPES.iter().chain(OBJECTS)
+}
+
 const fn row(name: &'static str, pattern: &'static str, flags: u8) -> ResourceType {
+    object(Mechanism::Ram, name, pattern, flags)
+}
+
+const fn object(mechanism: Mechanism, name: &'static str, pattern: &'static str, flags: u8) -> ResourceType {
     ResourceType {
+        mechanism,
         name,
         pattern,
         iam: flags & IAM != 0,
@@ -125,6 +147,12 @@ const fn row(name: &'static str, pattern: &'static str, flags: u8) -> ResourceTy
         },
     }
 }
+
+/// What is shared by its own policy or attribute, each with the source of its columns.
+const OBJECTS: &[ResourceType] = &[
+    // mechanisms.md §3.4: principals are accounts, roles and users, an organization and its units by conditions.
+    object(Mechanism::Key, "kms:Key", "key/", IAM | EXT),
+];
 
 const TYPES: &[ResourceType] = &[
     row("acm-pca:CertificateAuthority", "certificate-authority/", IAM | EXT | CMP | SP),
@@ -234,9 +262,9 @@ mod tests {
 
     #[test]
     fn each_pattern_tells_its_own_type_and_no_other() {
-        for of in TYPES {
+        for of in all() {
             let Some(arn) = sample(of) else { continue };
-            let fitting: Vec<&str> = TYPES.iter().filter(|t| t.fits(&arn)).map(|t| t.name).collect();
+            let fitting: Vec<&str> = all().filter(|t| t.fits(&arn)).map(|t| t.name).collect();
             assert_eq!(fitting, [of.name], "{arn}");
             assert!(!ResourceType::may_be(of.name, &arn) && ResourceType::is_told(of.name));
         }
@@ -246,12 +274,12 @@ mod tests {
     fn one_type_tells_no_arn_and_each_name_is_one_types_alone() {
         let untold: Vec<&str> = TYPES.iter().filter(|t| sample(t).is_none()).map(|t| t.name).collect();
         assert_eq!(untold, ["route53globalresolver:dns-view"]);
-        for of in TYPES {
+        for of in all() {
             let older = OLDER_NAMES.iter().filter(|(newer, _)| *newer == of.name).map(|(_, older)| *older);
             for name in older.chain([of.name]) {
                 for spelling in [name.to_owned(), name.to_lowercase(), name.to_uppercase()] {
                     let called: Vec<&str> =
-                        TYPES.iter().filter(|t| t.is_called(&spelling)).map(|t| t.name).collect();
+                        all().filter(|t| t.is_called(&spelling)).map(|t| t.name).collect();
                     assert_eq!(called, [of.name], "{spelling}");
                 }
             }

@@ -5,7 +5,7 @@ use crate::{
         Reason,
         undeclared_share::{Decision, Why},
     },
-    model::{Arn, mark},
+    model::{Arn, Mechanism, mark},
     plan::{
         change::{Change, ChangeKind},
         desired::{DesiredShare, Refusal},
@@ -48,6 +48,9 @@ pub fn adoptable<'l>(
 fn belongs(container: &Container, marks: &Marks<'_>) -> Option<String> {
     if let Origin::ServiceManaged(feature_set) = &container.origin {
         return Some(format!("an AWS service (feature set {feature_set}; promote it first)"));
+    }
+    if container.mechanism() != Mechanism::Ram {
+        return Some("the resource's own policy; name the resource in a Share".to_owned());
     }
     let named = mark::installation_of(&container.tags)?;
     (named != marks.installation).then(|| format!("installation {named}"))

@@ -204,7 +204,7 @@ struct Removal {
 
 /// Holds back what the budgets do not allow. What passes is noted with the plan, to be reserved before it is sent.
 pub fn hold(plan: &mut Plan, listing: &Listing, budgets: &Budgets<'_>, now: Timestamp) {
-    let declared = plan.shares.values().flat_map(|sides| sides.values());
+    let declared = plan.shares.values().flat_map(|slots| slots.values());
     let declared = declared.filter(|view| view.container.is_some() && !view.lost).count();
     let removals = removals(plan, listing);
     let scopes = if removals.is_empty() { vec![] } else { (budgets.scopes)() };
@@ -258,9 +258,9 @@ fn refusal(new: &[Removal], scopes: &[Scope], now: Timestamp) -> Option<String> 
 
 /// All removals of a plan that are not the edit of that very Share and end of no `until`.
 fn removals(plan: &Plan, listing: &Listing) -> Vec<Removal> {
-    let sides = plan.shares.iter().flat_map(|(share, sides)| {
-        sides.iter().filter_map(move |(side, view)| {
-            let owner = Owner::Share(share.clone(), *side);
+    let slots = plan.shares.iter().flat_map(|(share, slots)| {
+        slots.iter().filter_map(move |(slot, view)| {
+            let owner = Owner::Share(share.clone(), slot.clone());
             Some((owner, format!("Share {share}"), view.container.as_ref()?, &view.allowed))
         })
     });
@@ -268,7 +268,7 @@ fn removals(plan: &Plan, listing: &Listing) -> Vec<Removal> {
         let (id, who) = (&u.container.id, format!("undeclared {}", u.container.name));
         (Owner::Nobody(id.clone()), who, id, &u.verdict.allowed)
     });
-    let all = sides.chain(undeclared).filter_map(|(owner, who, id, changes)| {
+    let all = slots.chain(undeclared).filter_map(|(owner, who, id, changes)| {
         Some(of_container(&owner, &who, listing.containers.get(id)?, changes))
     });
     all.flatten().collect()
@@ -290,12 +290,19 @@ fn of_container(owner: &Owner, who: &str, container: &Container, changes: &[Chan
         }
     };
     if limited.iter().any(|change| change.kind == ChangeKind::Delete) {
-        return vec![removal(&limited, "delete the share".to_owned(), evidence(container).as_str())];
+        return vec![removal(
+            &limited,
+            describe(&ChangeKind::Delete, container.mechanism()),
+            evidence(container).as_str(),
+        )];
     }
     if limited.iter().any(|change| change.cause == Cause::Undeclared) {
         return vec![removal(&limited, "take all principals out".to_owned(), evidence(container).as_str())];
     }
-    limited.iter().map(|change| removal(&[change], describe(&change.kind), "")).collect()
+    limited
+        .iter()
+        .map(|change| removal(&[change], describe(&change.kind, container.mechanism()), ""))
+        .collect()
 }
 
 fn is_limited(change: &Change) -> bool {
@@ -305,6 +312,10 @@ fn is_limited(change: &Change) -> bool {
 
 /// Access from outside is shut at once, whatever the budget.
 fn shuts_out_somebody_inside(change: &Change, container: &Container) -> bool {
+    // Who is outside is told by the tree too: what goes since that has changed counts whoever it is.
+    if change.cause == Cause::Tree {
+        return true;
+    }
     match &change.kind {
         ChangeKind::RemovePrincipal(p) => container.principals.get(p).is_none_or(|row| !row.external),
         ChangeKind::Delete => {
@@ -335,8 +346,8 @@ fn withhold(plan: &mut Plan, held: &[Removal]) {
         let aside = removal.changes.iter().map(|change| (change.clone(), Reason::RemovalsHeld));
         let stays = |change: &Change| !removal.changes.contains(change);
         match &removal.owner {
-            Owner::Share(share, side) => {
-                if let Some(view) = plan.shares.get_mut(share).and_then(|sides| sides.get_mut(side)) {
+            Owner::Share(share, slot) => {
+                if let Some(view) = plan.shares.get_mut(share).and_then(|slots| slots.get_mut(slot)) {
                     view.allowed.retain(stays);
                     view.held.extend(aside);
                 }

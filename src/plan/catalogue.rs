@@ -28,8 +28,8 @@ pub struct Differences {
 pub fn compare(listed: &[Listed]) -> Differences {
     let unknown = listed.iter().filter(|l| ResourceType::named(&l.name).is_none());
     let of = |known: &ResourceType| listed.iter().find(|l| known.is_called(&l.name));
-    let unlisted = ResourceType::all().iter().filter(|known| of(known).is_none());
-    let otherwise = ResourceType::all().iter().filter(|known| {
+    let unlisted = ResourceType::of_ram().iter().filter(|known| of(known).is_none());
+    let otherwise = ResourceType::of_ram().iter().filter(|known| {
         let global = of(known).and_then(|l| l.global);
         global.is_some_and(|global| match known.scope {
             Scope::Regional => global,
@@ -62,7 +62,7 @@ mod tests {
             name: t.name.to_owned(),
             global: (t.scope != Scope::Unsaid).then_some(t.scope == Scope::Global),
         };
-        ResourceType::all().iter().map(one).collect()
+        ResourceType::of_ram().iter().map(one).collect()
     }
 
     #[test]

@@ -3,15 +3,15 @@
 use std::fmt;
 
 use crate::{
-    model::{Arn, Digest, ShareKey, Side, Timestamp},
+    model::{Arn, Digest, ShareKey, Slot, Timestamp},
     plan::step::Step,
 };
 
 /// Whose a chain is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Owner {
-    /// One side of a Share.
-    Share(ShareKey, Side),
+    /// One container of a Share.
+    Share(ShareKey, Slot),
     /// A container that no Share declares.
     Nobody(Arn),
 }
@@ -23,15 +23,15 @@ impl Owner {
     }
 
     /// Which of the Share's containers.
-    pub fn side(&self) -> Option<Side> {
-        if let Self::Share(_, side) = self { Some(*side) } else { None }
+    pub fn slot(&self) -> Option<&Slot> {
+        if let Self::Share(_, slot) = self { Some(slot) } else { None }
     }
 }
 
 impl fmt::Display for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Share(share, side) => write!(f, "{share} {side}"),
+            Self::Share(share, slot) => write!(f, "{share} {slot}"),
             Self::Nobody(container) => write!(f, "undeclared {container}"),
         }
     }

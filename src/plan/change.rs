@@ -1,7 +1,7 @@
 //! A change: the smallest thing a plan can do or hold back. Filters take changes out; what remains is batched into calls.
 
 use crate::{
-    model::{Principal, ShareKey, Side},
+    model::{Principal, ShareKey, Slot},
     plan::desired::{Cause, WantedPermission},
 };
 
@@ -107,7 +107,7 @@ pub struct Difference {
     /// The Share.
     pub share: ShareKey,
     /// Which of its containers.
-    pub side: Side,
+    pub slot: Slot,
     /// What is to be done.
     pub changes: Vec<Change>,
     /// What cannot be done yet, and what it waits for.

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    model::{Arn, Mark, ShareKey, Side, Timestamp},
+    model::{Arn, Mark, ShareKey, Slot, Timestamp},
     mutant::{self, Mutant},
     plan::{
         change::ChangeKind,
         desired::LedgerEntry,
         expect::WINDOW_SECONDS,
-        observed::{Container, ContainerState, Listing, Origin},
+        observed::{Container, ContainerState, Listing, Origin, Unknown},
+        step::Members,
     },
 };
 
@@ -17,7 +18,7 @@ use crate::{
 /// twice over, and AWS's time to show what it made.
 pub const OPEN_SECONDS: i64 = 120 + WINDOW_SECONDS;
 
-/// What the listing says of one side of a Share.
+/// What the listing says of one container of a Share.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Claim<'a> {
     /// This container is the Share's.
@@ -43,13 +44,26 @@ pub enum Claim<'a> {
     },
     /// It is to be an existing container, which is not to be had.
     Unadopted,
+    /// It is a part of an object that could not be read.
+    Unread(&'a Unknown),
+}
+
+/// What the listing says of what a Share grants on an object. Nobody makes an object's policy: what grants nothing is absent,
+/// and what was not read yet is waited for. `open_until`: see [`Recollection::part_open_until`].
+pub fn claim_part<'a>(listing: &'a Listing, id: &Arn, open_until: Option<Timestamp>) -> Claim<'a> {
+    match (listing.unread(id), listing.containers.get(id)) {
+        (Some(unknown), _) => Claim::Unread(unknown),
+        (None, Some(part)) if part.is_live() => Claim::Found(part),
+        (None, Some(_)) => Claim::Absent { incarnation: 1, open_until },
+        (None, None) => Claim::Unlisted { id: id.clone() },
+    }
 }
 
 /// A listing, and in it the containers by the marks that they carry.
 #[derive(Debug)]
 pub struct Marked<'a> {
     listing: &'a Listing,
-    by_mark: BTreeMap<(String, ShareKey, Side), &'a Container>,
+    by_mark: BTreeMap<(String, ShareKey, Slot), &'a Container>,
 }
 
 impl<'a> Marked<'a> {
@@ -62,14 +76,14 @@ impl<'a> Marked<'a> {
         live.sort_by_key(|c| (c.state == ContainerState::Failed, &c.id));
         for container in live {
             if let Some(mark) = container.mark() {
-                by_mark.entry((mark.installation, mark.share, mark.side)).or_insert(container);
+                by_mark.entry((mark.installation, mark.share, mark.slot)).or_insert(container);
             }
         }
         Self { listing, by_mark }
     }
 
     fn bearing(&self, mark: &Mark) -> Option<&'a Container> {
-        self.by_mark.get(&(mark.installation.clone(), mark.share.clone(), mark.side)).copied()
+        self.by_mark.get(&(mark.installation.clone(), mark.share.clone(), mark.slot.clone())).copied()
     }
 }
 
@@ -78,18 +92,24 @@ pub trait Recollection {
     /// Whether complete listings have been without this container for longer than AWS takes to show a new share.
     fn unlisted_for_long(&self, id: &Arn) -> bool;
 
-    /// Whether AWS refused the last create of this side because its token belongs to an earlier request.
-    fn token_is_spent(&self, share: &ShareKey, side: Side) -> bool;
+    /// Whether AWS refused the last create of this container because its token belongs to an earlier request.
+    fn token_is_spent(&self, share: &ShareKey, slot: &Slot) -> bool;
 
-    /// Until a whole reading that begins when may a create of this side that is on record as sent, and has no answer on record,
+    /// Until a whole reading that begins when may a create of this container that is on record as sent, and has no answer on record,
     /// have made something? None: it has not.
-    fn open_until(&self, share: &ShareKey, side: Side) -> Option<Timestamp>;
+    fn open_until(&self, share: &ShareKey, slot: &Slot) -> Option<Timestamp>;
+
+    /// Until a whole reading that begins when may what is on record as put into a part be there although no reading shows it? None:
+    /// a reading without it shows that it is not there.
+    fn part_open_until(&self, _share: &ShareKey, _slot: &Slot, _put_in: &Members) -> Option<Timestamp> {
+        None
+    }
 
     /// Whether somebody undoes this change again and again, and it was made so lately that it waits.
-    fn is_contended(&self, share: &ShareKey, side: Side, change: &ChangeKind, now: Timestamp) -> bool;
+    fn is_contended(&self, share: &ShareKey, slot: &Slot, change: &ChangeKind, now: Timestamp) -> bool;
 }
 
-/// Finds the container of one side of a Share: first the one in the ledger, then, where that is proven gone or there is
+/// Finds the container of one container of a Share: first the one in the ledger, then, where that is proven gone or there is
 /// none, one that carries the mark. A listing that lags may lack the recorded one and still have its predecessor.
 ///
 /// Only long silence proves absence; a tombstone proves it at once (ram.md §2.4). A create whose token is spent, that was
@@ -131,7 +151,7 @@ pub fn claim<'a>(
     }
     if mutant::is(Mutant::ClaimByName) {
         let name = format!("{}.{}", mark.share.namespace, mark.share.name);
-        if let Some(container) = listing.live().find(|c| c.name == name && mark.side == Side::Inner) {
+        if let Some(container) = listing.live().find(|c| c.name == name && mark.slot == Slot::Inner) {
             return Claim::Found(container);
         }
     }
@@ -141,8 +161,8 @@ pub fn claim<'a>(
             let sent = entry.create_sent_at.unwrap_or(now);
             let long_ago = now.as_second() - sent.as_second() >= WINDOW_SECONDS;
             let open_until =
-                entry.create_sent_at.and_then(|_| recollection.open_until(&mark.share, mark.side));
-            let refused = recollection.token_is_spent(&mark.share, mark.side);
+                entry.create_sent_at.and_then(|_| recollection.open_until(&mark.share, &mark.slot));
+            let refused = recollection.token_is_spent(&mark.share, &mark.slot);
             let in_vain = long_ago && refused && open_until.is_none();
             Claim::Absent { incarnation: entry.incarnation.max(1) + i64::from(in_vain), open_until }
         }
@@ -189,7 +209,7 @@ mod tests {
     use crate::plan::fixture::*;
 
     fn mark() -> Mark {
-        Mark { installation: US.into(), share: key("hub"), uid: "uid-hub".into(), side: Side::Inner }
+        Mark { installation: US.into(), share: key("hub"), uid: "uid-hub".into(), slot: Slot::Inner }
     }
 
     fn entry(id: Option<&str>, incarnation: i64) -> LedgerEntry {
@@ -216,6 +236,7 @@ mod tests {
             Claim::Unlisted { id } => format!("unlisted {}", short(id)),
             Claim::Lost { id, to } => format!("lost {} to {to}", short(id)),
             Claim::Unadopted => "unadopted".to_owned(),
+            Claim::Unread(unknown) => format!("unread {}", unknown.reason),
         }
     }
 
@@ -230,7 +251,7 @@ mod tests {
     }
 
     fn one(id: &str) -> Container {
-        Container { id: container_id(id), ..ours("hub", Side::Inner) }
+        Container { id: container_id(id), ..ours("hub", &Slot::Inner) }
     }
 
     #[test]
@@ -259,15 +280,15 @@ mod tests {
         let by = |installation, share, side| {
             claimed([&one("a").marked(installation, share, side)], Some(&ledger), true)
         };
-        assert_eq!(by("them", "hub", Side::Inner), "lost a to Share network-team/hub of installation them");
-        assert_eq!(by(US, "spoke", Side::Inner), "lost a to Share network-team/spoke of installation us");
-        assert_eq!(by(US, "hub", Side::Outer), "lost a to Share network-team/hub of installation us");
+        assert_eq!(by("them", "hub", &Slot::Inner), "lost a to Share network-team/hub of installation them");
+        assert_eq!(by(US, "spoke", &Slot::Inner), "lost a to Share network-team/spoke of installation us");
+        assert_eq!(by(US, "hub", &Slot::Outer), "lost a to Share network-team/hub of installation us");
         let promoted =
             Container { origin: Origin::ServiceManaged("PROMOTING_TO_STANDARD".into()), ..one("a") };
         let to_aws = "lost a to AWS itself (feature set PROMOTING_TO_STANDARD)";
         assert_eq!(claimed([&promoted], Some(&ledger), true), to_aws);
         assert_eq!(claimed([&promoted], None, true), "absent #1");
-        assert_eq!(claimed([&one("a").marked("them", "hub", Side::Inner)], None, true), "absent #1");
+        assert_eq!(claimed([&one("a").marked("them", "hub", &Slot::Inner)], None, true), "absent #1");
     }
 
     #[test]
@@ -307,7 +328,7 @@ mod tests {
     fn what_is_being_adopted_may_carry_the_mark_of_a_former_share_of_ours_and_of_nobody_else() {
         let adopting = LedgerEntry { adopting: true, ..entry(Some("a"), 1) };
         let by = |installation| {
-            claimed([&one("a").marked(installation, "former", Side::Inner)], Some(&adopting), false)
+            claimed([&one("a").marked(installation, "former", &Slot::Inner)], Some(&adopting), false)
         };
         assert_eq!(by(US), "found a");
         assert_eq!(by("them"), "lost a to Share network-team/former of installation them");

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    model::{Mark, Principal, ShareKey, Side, Timestamp},
+    model::{Mark, Principal, ShareKey, Slot, Timestamp},
     plan::{
         change::ChangeKind,
         desired::Cause,
@@ -20,26 +20,26 @@ const PAUSE: i64 = 600;
 
 /// When each thing was last put right.
 #[derive(Clone, Debug, Default)]
-pub struct Flips(BTreeMap<(ShareKey, Side, String), Vec<Timestamp>>);
+pub struct Flips(BTreeMap<(ShareKey, Slot, String), Vec<Timestamp>>);
 
 impl Flips {
     /// A step that puts something right was done.
-    pub fn note_step(&mut self, share: &ShareKey, side: Side, step: &Step, now: Timestamp) {
+    pub fn note_step(&mut self, share: &ShareKey, slot: &Slot, step: &Step, now: Timestamp) {
         if step.causes.contains(&Cause::Drift) {
-            changes_of(&step.action).iter().for_each(|change| self.note(share, side, change, now));
+            changes_of(&step.action).iter().for_each(|change| self.note(share, slot, change, now));
         }
     }
 
     /// Something was put right.
-    pub fn note(&mut self, share: &ShareKey, side: Side, change: &ChangeKind, now: Timestamp) {
-        let flips = self.0.entry((share.clone(), side, subject(change))).or_default();
+    pub fn note(&mut self, share: &ShareKey, slot: &Slot, change: &ChangeKind, now: Timestamp) {
+        let flips = self.0.entry((share.clone(), slot.clone(), subject(change))).or_default();
         flips.retain(|at| is_recent(*at, now));
         flips.push(now);
     }
 
     /// Whether a thing is fought over and was put right so lately that it is left for now.
-    pub fn holds(&self, share: &ShareKey, side: Side, change: &ChangeKind, now: Timestamp) -> bool {
-        let Some(flips) = self.0.get(&(share.clone(), side, subject(change))) else { return false };
+    pub fn holds(&self, share: &ShareKey, slot: &Slot, change: &ChangeKind, now: Timestamp) -> bool {
+        let Some(flips) = self.0.get(&(share.clone(), slot.clone(), subject(change))) else { return false };
         let last = flips.last().map(|at| now.as_second() - at.as_second());
         flips.iter().filter(|at| is_recent(**at, now)).count() >= FLIPS && last.is_some_and(|ago| ago < PAUSE)
     }
@@ -109,19 +109,19 @@ mod tests {
         let (hub, add) = (key("hub"), ChangeKind::AddPrincipal(principal(DATA)));
         let remove = ChangeKind::RemovePrincipal(principal(DATA));
         let mut flips = Flips::default();
-        let holds = |flips: &Flips, at_second| flips.holds(&hub, Side::Inner, &add, at(at_second));
-        flips.note(&hub, Side::Inner, &add, at(0));
-        flips.note(&hub, Side::Inner, &remove, at(10));
+        let holds = |flips: &Flips, at_second| flips.holds(&hub, &Slot::Inner, &add, at(at_second));
+        flips.note(&hub, &Slot::Inner, &add, at(0));
+        flips.note(&hub, &Slot::Inner, &remove, at(10));
         assert!(!holds(&flips, 11));
-        flips.note(&hub, Side::Inner, &add, at(20));
+        flips.note(&hub, &Slot::Inner, &add, at(20));
         assert!(holds(&flips, 21) && holds(&flips, 20 + PAUSE - 1) && !holds(&flips, 20 + PAUSE));
         assert_eq!(flips.next(at(21)), Some(PAUSE - 1));
-        // Another thing, another side, another Share: no fight.
-        assert!(!flips.holds(&hub, Side::Outer, &add, at(21)));
-        assert!(!flips.holds(&key("spoke"), Side::Inner, &add, at(21)));
-        assert!(!flips.holds(&hub, Side::Inner, &ChangeKind::Rename("x".into()), at(21)));
+        // Another thing, another container, another Share: no fight.
+        assert!(!flips.holds(&hub, &Slot::Outer, &add, at(21)));
+        assert!(!flips.holds(&key("spoke"), &Slot::Inner, &add, at(21)));
+        assert!(!flips.holds(&hub, &Slot::Inner, &ChangeKind::Rename("x".into()), at(21)));
         // While it goes on, one write in ten minutes.
-        flips.note(&hub, Side::Inner, &add, at(20 + PAUSE));
+        flips.note(&hub, &Slot::Inner, &add, at(20 + PAUSE));
         assert!(holds(&flips, 20 + PAUSE + 1));
         // An hour of peace ends it.
         flips.prune(at(20 + PAUSE + SPAN));

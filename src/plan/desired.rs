@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     api::{Pin, Reason},
-    model::{Arn, Digest, Principal, ShareKey, Side, Timestamp},
+    model::{Arn, Digest, Principal, ShareKey, Side, Slot, Timestamp},
     plan::step::Members,
 };
 
@@ -28,8 +28,8 @@ pub struct DesiredShare {
     pub fate: Fate,
     /// The tenant's own switches.
     pub switches: Switches,
-    /// Its containers, at most one a side.
-    pub containers: BTreeMap<Side, DesiredContainer>,
+    /// Its containers.
+    pub containers: BTreeMap<Slot, DesiredContainer>,
     /// Each declared target with what it means and whether it is granted, in the order of the spec.
     pub targets: Vec<Target>,
     /// Each declared resource and whether it is shared, by ARN.
@@ -44,8 +44,8 @@ pub struct DesiredShare {
     pub applied_generation: Option<i64>,
     /// The existing container that it takes over, if it does.
     pub adopt: Option<Adopt>,
-    /// What we know we made, from status, by side.
-    pub ledger: BTreeMap<Side, LedgerEntry>,
+    /// What we know we made, from status.
+    pub ledger: BTreeMap<Slot, LedgerEntry>,
 }
 
 impl DesiredShare {
@@ -90,8 +90,8 @@ pub struct Switches {
 /// One desired container.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DesiredContainer {
-    /// Inner or outer.
-    pub side: Side,
+    /// Which one.
+    pub slot: Slot,
     /// Whether it should be there.
     pub presence: Presence,
     /// Its name in AWS.
@@ -116,6 +116,33 @@ pub struct DesiredContainer {
 }
 
 impl DesiredContainer {
+    /// One that holds nothing, and is nobody's business.
+    pub fn empty() -> Self {
+        Self {
+            slot: Slot::Inner,
+            presence: Presence::IfThere,
+            name: String::new(),
+            principals: BTreeMap::new(),
+            unresolved: false,
+            nameless: None,
+            resources: BTreeMap::new(),
+            permissions: BTreeMap::new(),
+            types: BTreeSet::new(),
+            tags: BTreeMap::new(),
+            retired_tags: BTreeSet::new(),
+        }
+    }
+
+    /// Nothing at all on an object.
+    pub fn nothing_on(object: &Arn) -> Self {
+        Self {
+            slot: Slot::Object(object.clone()),
+            presence: Presence::Gone,
+            name: object.resource().to_owned(),
+            ..Self::empty()
+        }
+    }
+
     /// The principals that are granted.
     pub fn granted_principals(&self) -> impl Iterator<Item = &Principal> {
         self.principals.iter().filter(|(_, standing)| **standing == Standing::Granted).map(|(p, _)| p)
@@ -165,7 +192,7 @@ pub struct Target {
     pub declared_as: String,
     /// What it means in AWS, where that is known.
     pub principal: Option<Principal>,
-    /// Which container it belongs in.
+    /// Inside or outside the organization.
     pub side: Side,
     /// Whether it is to be in AWS.
     pub standing: Standing,

@@ -12,7 +12,7 @@ use self::{
     shown::{agrees, shows},
 };
 use crate::{
-    model::{Arn, Principal, Timestamp},
+    model::{Arn, Part, Principal, Timestamp},
     mutant::{self, Mutant},
     plan::{
         observed::{AssociationState, Container, ContainerState, Listing, Row},
@@ -180,6 +180,7 @@ impl Expectations {
     ) {
         let mut put = |expected, value| self.put(container.clone(), expected, value, now, lasts);
         match action {
+            // What was made is told by itself.
             Action::Create(_) => {}
             Action::Delete => put(Expected::Existence, Value::Deleted),
             Action::Disassociate(members) => {
@@ -189,6 +190,7 @@ impl Expectations {
                 each(members, |expected| {
                     let row = listed.and_then(|container| row_of(container, &expected));
                     let row = row.filter(|row| row.state.may_grant() && row.since.is_none_or(lately));
+                    let row = row.filter(|_| keeps_rows(container));
                     put(expected, Value::Absent { state: state.clone(), was: row.cloned() });
                 });
             }
@@ -221,7 +223,7 @@ impl Expectations {
             return;
         }
         let value = match value {
-            Value::Absent { state, was } => {
+            Value::Absent { state, was } if keeps_rows(&container) => {
                 Value::Absent { state, was: self.expected_row(&container, &expected).or(was) }
             }
             other => other,
@@ -272,6 +274,9 @@ impl Expectations {
                 return false;
             }
             if shows(container, expected, &entry.value) && !entry.is_past(container, expected) {
+                if !keeps_rows(id) {
+                    return false;
+                }
                 entry.show(container, expected);
             }
             now.as_second() - entry.since.as_second() < entry.lasts(expected)
@@ -357,6 +362,12 @@ fn row_of<'a>(container: &'a Container, expected: &Expected) -> Option<&'a Row> 
         Expected::Resource(r) => container.resources.get(r),
         _ => None,
     }
+}
+
+/// Whether AWS lists what was taken out of a container for a while yet, and dates what it lists. A policy has no such rows, and
+/// whether it is older than our own writes is told by the whole of it where it is read.
+fn keeps_rows(container: &Arn) -> bool {
+    Part::parse(container).is_none()
 }
 
 fn associating(external: bool) -> Row {

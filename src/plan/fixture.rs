@@ -8,12 +8,15 @@ use crate::{
     api::{
         Pin, PinKind, PrincipalKind, Share, SharingPolicy,
         account_set::UndeclaredAction,
-        share::{DeletionPolicy, Enforcement, PermissionChoice, ShareResource, ShareSpec, TagValue, Target},
+        share::{
+            AccessLevel, DeletionPolicy, Enforcement, PermissionChoice, ShareResource, ShareSpec, TagValue,
+            Target,
+        },
         share_status::{Applied, OutsideRecord, ShareContainer, ShareStatus},
         sharing_policy::{Allow, External, Owners, SharingPolicySpec, SharingPolicyStatus},
         undeclared_share::{Decision, Why},
     },
-    model::{Arn, Cell, Mark, Principal, ResourceType, ShareKey, Side, Timestamp, mark},
+    model::{Arn, Cell, Mark, Principal, ResourceType, ShareKey, Slot, Timestamp, mark},
     org::Tree,
     plan::{
         chain::Owner,
@@ -112,6 +115,7 @@ pub(crate) fn outside_role(arn: &str, until: Timestamp) -> Target {
 /// A Share in the team's namespace, with nothing to share and nobody to share with.
 pub(crate) fn share(name: &str) -> Share {
     let spec = ShareSpec {
+        access: AccessLevel::default(),
         account: OWNER.into(),
         region: "eu-west-1".into(),
         name: None,
@@ -142,7 +146,7 @@ pub(crate) trait ShareWords: Sized {
     fn orphaning(self) -> Self;
     fn pinned(self, kind: PinKind, name: &str, id: &str) -> Self;
     fn declared(self, outsider: &str, since: Timestamp) -> Self;
-    fn holding(self, side: Side, id: Option<&Arn>, incarnation: i64) -> Self;
+    fn holding(self, slot: &Slot, id: Option<&Arn>, incarnation: i64) -> Self;
     fn applied(self, digest: &str) -> Self;
 }
 
@@ -197,14 +201,14 @@ impl ShareWords for Share {
         self
     }
 
-    fn holding(mut self, side: Side, id: Option<&Arn>, incarnation: i64) -> Self {
+    fn holding(mut self, slot: &Slot, id: Option<&Arn>, incarnation: i64) -> Self {
         let status: &mut ShareStatus = self.status.get_or_insert_default();
-        status.containers.retain(|c| Side::from(c.side) != side);
+        status.containers.retain(|c| !c.is(slot));
         status.containers.push(ShareContainer {
             id: id.map(ToString::to_string),
             incarnation,
             tag_keys: self.spec.tags.keys().cloned().collect(),
-            ..ShareContainer::new("ram", side.into())
+            ..ShareContainer::of(slot)
         });
         self
     }
@@ -219,7 +223,7 @@ impl ShareWords for Share {
 /// A policy that lets the team share every type of the set's accounts with everybody inside, and nobody outside.
 pub(crate) fn policy() -> SharingPolicy {
     let allow = Allow {
-        resource_types: ResourceType::all().iter().map(|t| t.name.to_owned()).collect(),
+        resource_types: ResourceType::all().map(|t| t.name.to_owned()).collect(),
         organization: true,
         principals: vec![PrincipalKind::Role, PrincipalKind::User, PrincipalKind::Service],
         ..Allow::default()
@@ -335,7 +339,7 @@ pub(crate) fn container(id: &str) -> Container {
 /// What a container can be told in a test.
 pub(crate) trait ContainerWords: Sized {
     fn named(self, name: &str) -> Self;
-    fn marked(self, installation: &str, share: &str, side: Side) -> Self;
+    fn marked(self, installation: &str, share: &str, slot: &Slot) -> Self;
     fn tagged(self, key: &str, value: &str) -> Self;
     fn to(self, principal: &str, state: &str) -> Self;
     fn to_outsider(self, principal: &str, state: &str) -> Self;
@@ -351,9 +355,11 @@ impl ContainerWords for Container {
         self
     }
 
-    fn marked(mut self, installation: &str, share: &str, side: Side) -> Self {
+    fn marked(mut self, installation: &str, share: &str, slot: &Slot) -> Self {
         let uid = format!("uid-{share}");
-        self.tags.extend(Mark { installation: installation.into(), share: key(share), uid, side }.tags());
+        self.tags.extend(
+            Mark { installation: installation.into(), share: key(share), uid, slot: slot.clone() }.tags(),
+        );
         self
     }
 
@@ -398,13 +404,13 @@ impl ContainerWords for Container {
     }
 }
 
-/// The container that a Share's side should have, by its words: ours, active, under its right name.
-pub(crate) fn ours(share: &str, side: Side) -> Container {
-    let suffix = if side == Side::Outer { ".outside" } else { "" };
-    let mut container = container(&format!("{share}-{side}"))
-        .marked(US, share, side)
+/// The container that a Share's slot should have, by its words: ours, active, under its right name.
+pub(crate) fn ours(share: &str, slot: &Slot) -> Container {
+    let suffix = if *slot == Slot::Outer { ".outside" } else { "" };
+    let mut container = container(&format!("{share}-{slot}"))
+        .marked(US, share, slot)
         .named(&format!("{TEAM}.{share}{suffix}"));
-    container.allows_external = side == Side::Outer;
+    container.allows_external = *slot == Slot::Outer;
     container
 }
 
@@ -425,13 +431,13 @@ impl Recollection for Recalled {
     fn unlisted_for_long(&self, _: &Arn) -> bool {
         self.unlisted_for_long
     }
-    fn token_is_spent(&self, _: &ShareKey, _: Side) -> bool {
+    fn token_is_spent(&self, _: &ShareKey, _: &Slot) -> bool {
         self.token_is_spent
     }
-    fn open_until(&self, _: &ShareKey, _: Side) -> Option<Timestamp> {
+    fn open_until(&self, _: &ShareKey, _: &Slot) -> Option<Timestamp> {
         self.open_until
     }
-    fn is_contended(&self, _: &ShareKey, _: Side, change: &ChangeKind, _: Timestamp) -> bool {
+    fn is_contended(&self, _: &ShareKey, _: &Slot, change: &ChangeKind, _: Timestamp) -> bool {
         (self.contended)(change)
     }
 }
@@ -475,15 +481,16 @@ pub(crate) fn on_record(share: &Share, listing: &Listing) -> Share {
             continue;
         };
         let mut known = share.status.iter().flat_map(|status| &status.containers);
-        if mark.installation == US && known.all(|c| Side::from(c.side) != mark.side) {
-            share = share.holding(mark.side, Some(&container.id), 1);
+        if mark.installation == US && known.all(|c| !c.is(&mark.slot)) {
+            share = share.holding(&mark.slot, Some(&container.id), 1);
         }
     }
     share
 }
 
 pub(crate) fn listing(containers: impl IntoIterator<Item = Container>) -> Listing {
-    Listing { containers: containers.into_iter().map(|c| (c.id.clone(), c)).collect() }
+    let containers = containers.into_iter().map(|c| (c.id.clone(), c)).collect();
+    Listing { containers, ..Listing::default() }
 }
 
 /// A plan as lines: steps, then what is held, what waits and what nobody declared.
@@ -491,7 +498,7 @@ pub(crate) fn lines(plan: &Plan) -> Vec<String> {
     let mut lines = vec![];
     for chain in &plan.chains {
         let who = match &chain.owner {
-            Owner::Share(share, side) => format!("{} {side}", share.name),
+            Owner::Share(share, slot) => format!("{} {slot}", share.name),
             Owner::Nobody(container) => short(container.as_str()),
         };
         lines.extend(chain.steps.iter().map(|step| {
@@ -500,8 +507,8 @@ pub(crate) fn lines(plan: &Plan) -> Vec<String> {
         }));
     }
     for (share, sides) in &plan.shares {
-        for (side, view) in sides {
-            let who = format!("{} {side}", share.name);
+        for (slot, view) in sides {
+            let who = format!("{} {slot}", share.name);
             lines.extend(view.held.iter().map(|(c, why)| format!("{who}: held by {why}: {}", kind(&c.kind))));
             lines.extend(view.waits.iter().map(|wait| format!("{who}: waits: {}", short(wait))));
         }

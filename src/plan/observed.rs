@@ -5,7 +5,10 @@ use std::{
     fmt,
 };
 
-use crate::model::{Arn, Digest, Mark, Principal, Timestamp, mark};
+use crate::{
+    api::Reason,
+    model::{Arn, Digest, Mark, Mechanism, Part, Principal, Slot, Timestamp, mark, resource_type::READ},
+};
 
 /// A reading is complete, every page of every call of it, or it is unknown. A part of a reading is never used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,17 +33,58 @@ pub struct Unknown {
     pub message: String,
 }
 
-/// All containers of one mechanism in one cell, by id.
+impl Unknown {
+    /// Whether it passes by itself, so that asking again soon is worth it.
+    pub fn passes(&self) -> bool {
+        [Reason::Unavailable, Reason::Throttled, Reason::TreeUnknown]
+            .iter()
+            .any(|passing| passing.as_str() == self.reason)
+    }
+}
+
+/// All containers of one cell, by id.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listing {
-    /// The containers, those being deleted or deleted included.
+    /// The containers, those being deleted or deleted included, and the parts of objects that grant nothing.
     pub containers: BTreeMap<Arn, Container>,
+    /// The objects that could not be read, each by itself: what is known of their parts is from before.
+    pub unread: BTreeMap<Arn, Unknown>,
+    /// The objects that were read. Not all are each time: what is known of the others is from before.
+    pub objects: BTreeSet<Arn>,
 }
 
 impl Listing {
     /// The containers that can hold a grant now or later.
     pub fn live(&self) -> impl Iterator<Item = &Container> {
-        self.containers.values().filter(|c| c.state.is_live())
+        self.containers.values().filter(|c| c.is_live())
+    }
+
+    /// Why what is in a container is not known, where it is a part of an object that could not be read.
+    pub fn unread(&self, container: &Arn) -> Option<&Unknown> {
+        self.unread.get(&object_of(container)?)
+    }
+
+    /// Puts another reading in place of what it covers: the resource shares in it, and all of the objects in it.
+    pub fn replace(&mut self, read: Self) {
+        let covers = |id: &Arn| object_of(id).is_some_and(|object| read.objects.contains(&object));
+        self.containers.retain(|id, _| !covers(id));
+        self.unread.retain(|id, _| !read.objects.contains(id));
+        self.containers.extend(read.containers);
+        self.unread.extend(read.unread);
+        self.objects.extend(read.objects);
+    }
+
+    /// Whether a container was read when this was, and is not from before.
+    pub fn is_of_now(&self, container: &Arn) -> bool {
+        object_of(container).is_none_or(|object| self.objects.contains(&object))
+    }
+}
+
+/// The object that a container is, or is a part of; none for a resource share.
+pub fn object_of(container: &Arn) -> Option<Arn> {
+    match Part::parse(container) {
+        Some(part) => Some(part.object),
+        None => Slot::of(container).map(|_| container.clone()),
     }
 }
 
@@ -72,6 +116,21 @@ pub struct Container {
 }
 
 impl Container {
+    /// Whether it is there: not deleted, and of an object a part that grants something.
+    pub fn is_live(&self) -> bool {
+        self.state.is_live() && !(self.resources.is_empty() && self.is_part())
+    }
+
+    /// How it shares.
+    pub fn mechanism(&self) -> Mechanism {
+        object_of(&self.id).map_or(Mechanism::Ram, |object| Slot::Object(object).mechanism())
+    }
+
+    /// Whether it is what one Share grants on an object, and no AWS object by itself.
+    pub fn is_part(&self) -> bool {
+        Part::parse(&self.id).is_some()
+    }
+
     /// The mark on it, if it is whole.
     pub fn mark(&self) -> Option<Mark> {
         Mark::from_tags(&self.tags)
@@ -164,6 +223,8 @@ pub enum Origin {
     Standard,
     /// Made by AWS from a resource policy, or being promoted from one; never ours to change.
     ServiceManaged(String),
+    /// Written by others into a resource's own policy: shown, and never ours to change.
+    OwnPolicy,
 }
 
 /// One principal or resource of a container.
@@ -255,9 +316,11 @@ impl AttachedPermission {
         self.arn.rsplit('/').next().unwrap_or(&self.arn)
     }
 
-    /// AWS's own default for some type, by AWS's naming (ram.md §4): one of the account's that is named so is not.
+    /// What a resource has where nobody names anything else. AWS's own default for some type is told by AWS's naming
+    /// (ram.md §4): one of the account's that is named so is not.
     pub fn is_type_default(&self) -> bool {
-        self.arn.contains(":ram::aws:permission/") && self.name().starts_with("AWSRAMDefaultPermission")
+        let of_ram = self.arn.contains(":ram::aws:permission/");
+        self.arn == READ || of_ram && self.name().starts_with("AWSRAMDefaultPermission")
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     api::Reason,
-    model::{Arn, Principal, ResourceType, Timestamp},
+    model::{Arn, Principal, ResourceType, Timestamp, resource_type::ALTERED},
     plan::{
         desired::Refusal,
         names::Organization,
@@ -104,7 +104,8 @@ fn beyond_default<'a>(
             Some(known) => known.name == of.as_str(),
             None => ResourceType::may_be(of, arn),
         };
-        its_own && !attached.is_type_default()
+        // Of what somebody has altered no policy can say more than of the least.
+        its_own && !attached.is_type_default() && attached.arn != ALTERED
     });
     attached.map(|(_, attached)| attached.arn.as_str())
 }
@@ -128,7 +129,7 @@ impl Permits for Unasked {
 mod tests {
     use super::*;
     use crate::{
-        model::Side,
+        model::Slot,
         org::tree::tests::tree,
         plan::fixture::{
             ContainerWords, DATA, PolicyWords, SET, TEAM, at, cell, known, ours, permission, policy,
@@ -144,7 +145,7 @@ mod tests {
             allow.permissions = vec!["AWSRAMPermissionAllowed".into()];
         });
         let aws = |name: &str| permission(&format!("arn:aws:ram::aws:permission/{name}"), "1");
-        let plain = ours("hub", Side::Inner).to(DATA, "ASSOCIATED").sharing(thing, "ASSOCIATED");
+        let plain = ours("hub", &Slot::Inner).to(DATA, "ASSOCIATED").sharing(thing, "ASSOCIATED");
         let allowed = plain.clone().permitting("newservice:A", aws("AWSRAMPermissionAllowed"));
         let another = allowed.clone().permitting("newservice:B", aws("AWSRAMPermissionOther"));
         let elsewhere = allowed.clone().permitting("ec2:Subnet", aws("AWSRAMPermissionOther"));

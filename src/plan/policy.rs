@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    api::{PrincipalKind, Reason, SharingPolicy, duration},
+    api::{PrincipalKind, Reason, SharingPolicy, duration, share::AccessLevel},
     model::{AccountId, Arn, Principal, ResourceType, Timestamp},
     plan::{
         desired::Refusal,
@@ -207,6 +207,9 @@ impl<'a> Resolved<'a> {
             (Some(allowed), Some(name)) => allowed == name,
             _ => allowed == name,
         };
+        if let Some(level) = AccessLevel::parse(name) {
+            return level == AccessLevel::Read || self.policy.spec.allow.access.contains(&level);
+        }
         managed_name(name).is_some_and(is_default_or_read)
             || self.policy.spec.allow.permissions.iter().any(named)
     }

@@ -15,7 +15,7 @@ use crate::{
         share::{DeletionPolicy, Enforcement},
         share_status::ContainerState,
     },
-    model::{Arn, Cell, Region, ResourceType, ShareKey, Side, Timestamp, resource_type::Scope},
+    model::{Arn, Cell, Region, ResourceType, ShareKey, Side, Slot, Timestamp, resource_type::Scope},
     plan::{
         desired::{
             Adopt, Cause, Desired, DesiredShare, Fate, LedgerEntry, Refusal, Resource, Standing, Switches,
@@ -136,7 +136,11 @@ fn fate(facts: &Facts<'_>, share: &Share, departure: Departure, policies: &Polic
 }
 
 fn is_adopting(share: &Share) -> bool {
-    share.status.iter().flat_map(|status| &status.containers).any(|container| container.adopting)
+    share
+        .status
+        .iter()
+        .flat_map(|status| &status.containers)
+        .any(|container| container.adopting && container.slot().is_some_and(|slot| slot.side().is_some()))
 }
 
 fn wants_orphan(share: &Share) -> bool {
@@ -147,14 +151,14 @@ fn tree_is_unknown(facts: &Facts<'_>) -> bool {
     matches!(facts.organization, Organization::Unknown)
 }
 
-fn ledger(share: &Share, now: Timestamp) -> BTreeMap<Side, LedgerEntry> {
+fn ledger(share: &Share, now: Timestamp) -> BTreeMap<Slot, LedgerEntry> {
     let containers = share.status.iter().flat_map(|status| &status.containers);
     containers
-        .map(|entry| {
+        .filter_map(|entry| {
             let id = entry.id.as_ref().and_then(|id| id.parse::<Arn>().ok());
             let tag_keys = entry.tag_keys.iter().cloned().collect();
-            (
-                entry.side.into(),
+            Some((
+                entry.slot()?,
                 LedgerEntry {
                     id,
                     incarnation: entry.incarnation,
@@ -164,7 +168,7 @@ fn ledger(share: &Share, now: Timestamp) -> BTreeMap<Side, LedgerEntry> {
                     deleted: matches!(entry.state, ContainerState::Deleting | ContainerState::Gone),
                     widened: widened::recent(entry, now),
                 },
-            )
+            ))
         })
         .collect()
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    model::{Mark, Principal, Side},
+    model::{Mark, Principal, Slot},
     mutant::{self, Mutant},
     plan::{
         change::{Change, ChangeKind, Effect, PermissionChange},
@@ -126,7 +126,7 @@ impl Create {
         Self {
             name: want.name.clone(),
             incarnation,
-            allow_external: want.side == Side::Outer,
+            allow_external: want.slot == Slot::Outer,
             members: Members { principals: want.granted_principals().cloned().collect(), resources },
             permissions: want.permissions.iter().map(|(t, p)| (t.clone(), p.arn.clone())).collect(),
             tags,

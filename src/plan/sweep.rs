@@ -14,7 +14,7 @@ use crate::{
         change::{Change, ChangeKind},
         desired::{Cause, Switches},
         gate::Gate,
-        observed::{AssociationState, Container, ContainerState},
+        observed::{AssociationState, Container, ContainerState, Origin},
         permit::Permits,
         policy::matches,
         record::Record,
@@ -78,6 +78,9 @@ impl Verdict {
 /// Judges one container that nobody declares.
 pub fn judge(undeclared: &Undeclared, record: Option<&Record>, sweep: &Sweep<'_>, gate: &Gate) -> Verdict {
     let evidence = undeclared.evidence();
+    if undeclared.container.origin == Origin::OwnPolicy {
+        return own_policy(undeclared, record.is_some_and(|record| record.decision != Decision::None));
+    }
     let mut verdict = match undeclared.why {
         Why::ServiceManaged => {
             Verdict::shown(Phase::Reported, "an AWS service manages it and it is left alone")
@@ -110,6 +113,15 @@ pub fn judge(undeclared: &Undeclared, record: Option<&Record>, sweep: &Sweep<'_>
     }
     pass(&mut verdict, gate);
     verdict
+}
+
+/// What others wrote into a resource's policy is shown, whatever a set or a person says of it: only they can change it.
+fn own_policy(undeclared: &Undeclared, decided: bool) -> Verdict {
+    let name = &undeclared.container.name;
+    let message = format!(
+        "the policy of {name} grants it by statements that are not ours, and those are never changed; take it out of the policy, or declare it in a Share and then take it out"
+    );
+    Verdict { recorded: decided, ..Verdict::shown(Phase::Reported, message) }
 }
 
 /// Lets the changes through the modes.

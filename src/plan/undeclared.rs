@@ -67,9 +67,10 @@ pub struct Marks<'a> {
     pub unreadable: &'a BTreeSet<ShareKey>,
 }
 
-/// The live containers that no Share claims, by ARN.
+/// The live containers that no Share claims, by ARN. Of what could not be read nothing is said.
 pub fn undeclared(listing: &Listing, claimed: &BTreeSet<Arn>, marks: &Marks<'_>) -> Vec<Undeclared> {
-    let unclaimed = listing.live().filter(|container| !claimed.contains(&container.id));
+    let known = listing.live().filter(|container| listing.unread(&container.id).is_none());
+    let unclaimed = known.filter(|container| !claimed.contains(&container.id));
     unclaimed.map(|container| classify(container, marks)).collect()
 }
 
@@ -87,7 +88,7 @@ fn classify(container: &Container, marks: &Marks<'_>) -> Undeclared {
             Why::Undecided
         }
         (Origin::Standard, Some(id)) if id == marks.installation => Why::Orphaned,
-        (Origin::Standard, _) => Why::Foreign,
+        (Origin::Standard | Origin::OwnPolicy, _) => Why::Foreign,
     };
     let origin = ours.map(|mark| mark.share);
     Undeclared { container: container.clone(), why, origin, verdict: Verdict::default() }
@@ -99,7 +100,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        model::{Mark, Side},
+        model::{Mark, Slot},
         plan::observed::ContainerState,
     };
 
@@ -121,7 +122,7 @@ mod tests {
 
     fn tags(installation: &str, name: &str) -> BTreeMap<String, String> {
         let share = ShareKey { namespace: "team".into(), name: name.into() };
-        Mark { installation: installation.into(), share, uid: "u".into(), side: Side::Inner }.tags()
+        Mark { installation: installation.into(), share, uid: "u".into(), slot: Slot::Inner }.tags()
     }
 
     #[test]
@@ -147,7 +148,10 @@ mod tests {
             (container("poison", tags("us", "poison"), Origin::Standard), Some(Why::Undecided)),
         ];
         for (container, expected) in table {
-            let listing = Listing { containers: BTreeMap::from([(container.id.clone(), container.clone())]) };
+            let listing = Listing {
+                containers: BTreeMap::from([(container.id.clone(), container.clone())]),
+                ..Listing::default()
+            };
             let found = undeclared(&listing, &BTreeSet::new(), &marks);
             assert_eq!(found.first().map(|u| u.why), expected, "{}", container.name);
             assert!(undeclared(&listing, &BTreeSet::from([container.id]), &marks).is_empty());

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     api::Reason,
-    model::{Arn, Digest, ShareKey, Side, Timestamp},
+    model::{Arn, Digest, ShareKey, Slot, Timestamp},
     plan::{
         budget::HeldRemovals,
         chain::{Chain, Owner},
         change::{Change, Effect},
         desired::{Cause, Refusal},
+        observed::{Listing, Unknown},
         undeclared::Undeclared,
     },
 };
@@ -20,7 +21,7 @@ pub struct Plan {
     /// What is done, narrowing chains first.
     pub chains: Vec<Chain>,
     /// What the plan says of each Share.
-    pub shares: BTreeMap<ShareKey, BTreeMap<Side, SideView>>,
+    pub shares: BTreeMap<ShareKey, BTreeMap<Slot, SlotView>>,
     /// What nobody declared, and what becomes of it.
     pub undeclared: Vec<Undeclared>,
     /// Containers that Shares are adopting, with the Share.
@@ -33,20 +34,24 @@ pub struct Plan {
     pub held: Option<HeldRemovals>,
 }
 
-/// What a plan says of one side of a Share.
+/// What a plan says of one container of a Share.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SideView {
+pub struct SlotView {
     /// The container, where there is one.
     pub container: Option<Arn>,
-    /// Made by us and in no listing yet.
+    /// The name of what the Share grants on an object, whether it grants anything there or not.
+    pub part: Option<Arn>,
+    /// Made by us and in no listing yet, or of an object that was not read yet.
     pub unlisted: bool,
     /// A create was sent whose outcome is not known: until a whole reading that begins then, it may have made a container.
     pub open_until: Option<Timestamp>,
+    /// Its object could not be read, and why.
+    pub unread: Option<Unknown>,
     /// The container in the ledger belongs to somebody else now.
     pub lost: bool,
     /// It is being taken over, and differs from what the Share declares.
     pub adopting: bool,
-    /// Why this side is not touched at all: its container is not to be had.
+    /// Why it is not touched at all: its container is not to be had.
     pub refused: Option<Refusal>,
     /// Changes that are made.
     pub allowed: Vec<Change>,
@@ -56,13 +61,19 @@ pub struct SideView {
     pub waits: Vec<String>,
 }
 
-impl SideView {
+impl SlotView {
+    /// What writes and expectations name it by.
+    pub fn id(&self) -> Option<&Arn> {
+        self.part.as_ref().or(self.container.as_ref())
+    }
+
     /// Nothing to do, nothing held, nothing awaited.
     pub fn is_settled(&self) -> bool {
         self.allowed.is_empty()
             && self.held.is_empty()
             && self.waits.is_empty()
             && !self.unlisted
+            && self.unread.is_none()
             && !self.lost
             && self.refused.is_none()
     }
@@ -92,10 +103,10 @@ impl Plan {
 
     /// A fingerprint of the changes of a Share, held ones included.
     pub fn digest_of(&self, share: &ShareKey) -> Option<Digest> {
-        let sides = self.shares.get(share)?;
-        let changes = sides
+        let slots = self.shares.get(share)?;
+        let changes = slots
             .iter()
-            .flat_map(|(side, view)| view.changes().map(move |(c, _)| format!("{side} {:?}", c.kind)));
+            .flat_map(|(slot, view)| view.changes().map(move |(c, _)| format!("{slot} {:?}", c.kind)));
         let changes: Vec<String> = changes.collect();
         (!changes.is_empty()).then(|| Digest::of(changes))
     }
@@ -103,6 +114,16 @@ impl Plan {
     /// The moments at which it is certain what creates without an answer have made.
     pub fn open_until(&self) -> impl Iterator<Item = Timestamp> {
         self.shares.values().flat_map(BTreeMap::values).filter_map(|view| view.open_until)
+    }
+
+    /// The parts whose objects are still to be read, and those that AWS could not be asked about for the moment.
+    pub fn unread_parts<'p>(&'p self, listing: &'p Listing) -> impl Iterator<Item = &'p Arn> {
+        let views = self.shares.values().flat_map(BTreeMap::values);
+        views.filter_map(|view| {
+            let part = view.part.as_ref()?;
+            let again = listing.unread(part).is_some_and(Unknown::passes);
+            (view.unlisted || again).then_some(part)
+        })
     }
 
     /// Sorts the chains so that what narrows goes before what widens.

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     api::share_status::{ShareContainer, Widening},
-    model::{Side, Timestamp},
+    model::{Slot, Timestamp},
 };
 
 /// What is put in within so many seconds is one entry of the record. Long, so that what AWS refuses again and again, and is
@@ -80,11 +80,11 @@ pub fn recent(container: &ShareContainer, now: Timestamp) -> Members {
     members
 }
 
-/// What was put in lately for a Share and is not declared any more, by side.
-pub fn left_behind(share: &DesiredShare) -> impl Iterator<Item = (Side, Members)> {
-    share.ledger.iter().filter_map(|(side, entry)| {
-        let members = undeclared(share.containers.get(side)?, &entry.widened);
-        (!members.is_empty()).then_some((*side, members))
+/// What was put in lately for a Share and is not declared any more, by container.
+pub fn left_behind(share: &DesiredShare) -> impl Iterator<Item = (Slot, Members)> {
+    share.ledger.iter().filter_map(|(slot, entry)| {
+        let members = undeclared(share.containers.get(slot)?, &entry.widened);
+        (!members.is_empty()).then_some((slot.clone(), members))
     })
 }
 
@@ -104,10 +104,7 @@ fn undeclared(want: &DesiredContainer, members: &Members) -> Members {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        api::share_status::Side::Inner,
-        plan::fixture::{DATA, PARTNER, at, principal},
-    };
+    use crate::plan::fixture::{DATA, PARTNER, at, principal};
 
     const HOUR: i64 = TOGETHER_SECONDS;
 
@@ -116,7 +113,7 @@ mod tests {
     }
 
     fn answered() -> ShareContainer {
-        ShareContainer { id: Some("arn".into()), ..ShareContainer::new("ram", Inner) }
+        ShareContainer { id: Some("arn".into()), ..ShareContainer::of(&Slot::Inner) }
     }
 
     /// Who is on record as put in at which second.

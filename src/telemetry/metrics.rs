@@ -360,7 +360,7 @@ mod tests {
     use crate::{
         api::{Reason, conditions},
         aws::{errors::classify, operations::OPERATIONS},
-        model::{Mark, Side},
+        model::{Mark, Slot},
         plan::{
             chain::Owner,
             change::{Effect, PermissionChange},
@@ -437,7 +437,7 @@ mod tests {
 
     fn receipt(action: Action, effect: Effect, outcome: Outcome) -> Receipt {
         let step = Step { action, effect, causes: BTreeSet::new() };
-        Receipt { owner: Owner::Share(key("hub"), Side::Inner), step, outcome }
+        Receipt { owner: Owner::Share(key("hub"), Slot::Inner), step, outcome }
     }
 
     fn receipts() -> Vec<Receipt> {
@@ -449,7 +449,7 @@ mod tests {
                 certain: true,
             })
         };
-        let mark = Mark { installation: "i".into(), share: key("hub"), uid: "u".into(), side: Side::Inner };
+        let mark = Mark { installation: "i".into(), share: key("hub"), uid: "u".into(), slot: Slot::Inner };
         let create = Create {
             name: "hub".into(),
             incarnation: 1,
@@ -515,7 +515,7 @@ mod tests {
             ("readiness", names(&of(Readiness::ALL, Readiness::as_str))),
             ("observed", names(&of(Observed::ALL, Observed::as_str))),
             ("difference", names(&of(TypeDifference::ALL, TypeDifference::as_str))),
-            ("service", names(&["ram", "organizations", "sts", "other"])),
+            ("service", names(&["ram", "kms", "organizations", "sts", "other"])),
             ("operation", names(&operations)),
             ("side", names(&["external", "inside"])),
             ("cell", names(&["000000000001.eu-west-1"])),

@@ -154,7 +154,7 @@ impl Team {
 /// The ARN of a Share's inner RAM share, as its status says.
 pub(crate) fn container(share: &Share) -> String {
     let status = share.status.as_ref().expect("it has a status");
-    let inner = status.containers.iter().find(|container| container.side == Side::Inner);
+    let inner = status.containers.iter().find(|container| container.side == Some(Side::Inner));
     inner.and_then(|container| container.id.clone()).expect("its status names its container")
 }
 

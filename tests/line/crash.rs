@@ -11,9 +11,11 @@ use simulator::{
     kube::{Act, Fault, Match, Rule, Verb},
 };
 
-use crate::world::{DATA, LIST, PARTNER, SUBNET_1, TGW, WEB, World, outside, set, share};
+use crate::world::{
+    DATA, KEY, KEY_POLICY, LIST, PARTNER, PAYMENTS, SUBNET_1, TGW, WEB, World, outside, set, share,
+};
 
-/// The first state of the world: three Shares, one with an outside.
+/// The first state of the world: three Shares of resource shares, one with an outside, and two of one key.
 fn first() -> Vec<Value> {
     vec![
         share(
@@ -22,19 +24,34 @@ fn first() -> Vec<Value> {
         ),
         share("nets", json!({"resources": [{"arn": SUBNET_1}], "targets": [{"account": DATA}]})),
         share("list", json!({"resources": [{"arn": LIST}], "targets": [{"account": DATA}]})),
+        share(
+            "vault",
+            json!({"resources": [{"arn": KEY}], "allowExternal": true,
+                "targets": [{"account": DATA}, outside("2027-01-20T00:00:00Z")]}),
+        ),
+        share("lent", json!({"resources": [{"arn": KEY}], "targets": [{"account": WEB}]})),
     ]
 }
 
-const FIRST: [(&str, &str); 4] = [(TGW, DATA), (TGW, PARTNER), (SUBNET_1, DATA), (LIST, DATA)];
-const SECOND: [(&str, &str); 2] = [(TGW, WEB), (SUBNET_1, DATA)];
+const FIRST: [(&str, &str); 7] =
+    [(TGW, DATA), (TGW, PARTNER), (SUBNET_1, DATA), (LIST, DATA), (KEY, DATA), (KEY, PARTNER), (KEY, WEB)];
+const SECOND: [(&str, &str); 4] = [(TGW, WEB), (SUBNET_1, DATA), (KEY, DATA), (KEY, PAYMENTS)];
 
-/// Edits one, deletes another, leaves the third.
+/// Edits one of each, deletes another, leaves the third.
 async fn change(world: &World) {
     world
         .apply(share("hub", json!({"name": "core", "tags": {"a": "b"}, "targets": [{"account": WEB}]})))
         .await;
-    if world.share("list").await.is_some_and(|s| s.metadata.deletion_timestamp.is_none()) {
-        world.delete_share("list").await;
+    world
+        .apply(share(
+            "vault",
+            json!({"resources": [{"arn": KEY}], "targets": [{"account": DATA}, {"account": PAYMENTS}]}),
+        ))
+        .await;
+    for name in ["list", "lent"] {
+        if world.share(name).await.is_some_and(|s| s.metadata.deletion_timestamp.is_none()) {
+            world.delete_share(name).await;
+        }
     }
 }
 
@@ -83,7 +100,14 @@ async fn ends_well(world: &World, what: &str) {
     names.sort();
     assert_eq!(names, ["core", "network-team.nets"], "{what}");
     assert!(world.share("list").await.is_none(), "{what}: list is gone");
-    for name in ["hub", "nets"] {
+    // Nothing in a policy says that something was taken out: a new process waits until no answer can be from before.
+    let lent = || async { world.share("lent").await.is_none().then_some(()) };
+    world.within(std::time::Duration::from_secs(900), &format!("{what}: lent is gone"), lent).await;
+    world.rest(30).await;
+    let policy = world.aws.world().key_policy(KEY).unwrap().to_owned();
+    let head = KEY_POLICY.rsplit_once('}').and_then(|(rest, _)| rest.rsplit_once('}')).unwrap().0;
+    assert!(policy.starts_with(head), "{what}: {policy}");
+    for name in ["hub", "nets", "vault"] {
         let object = world.stored("shares", "network-team", name).unwrap();
         assert_eq!(crate::world::condition(&object, "Ready").unwrap().0, "True", "{what}: {name}");
     }
@@ -100,7 +124,7 @@ async fn ends_well(world: &World, what: &str) {
 async fn killed_before_or_after_any_write_to_aws_it_comes_to_the_same_end() {
     let mut points = 0;
     loop {
-        let mut world = World::with_basics(300).await;
+        let mut world = World::with_key(300).await;
         world.guard.freeze_at(points);
         let killed = live(&mut world, |world| {
             world.guard.is_frozen() && {
@@ -123,7 +147,7 @@ async fn killed_before_or_after_any_write_to_aws_it_comes_to_the_same_end() {
 async fn killed_before_or_after_any_write_to_the_cluster_it_comes_to_the_same_end() {
     let mut points = 0;
     loop {
-        let mut world = World::with_basics(301).await;
+        let mut world = World::with_key(301).await;
         let frozen = Arc::new(AtomicBool::new(false));
         let seen = AtomicUsize::new(0);
         let hook = Arc::clone(&frozen);

@@ -1,5 +1,6 @@
 //! A Share from its first application through its edits.
 
+use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 use sharekeeper::model::Side;
 use simulator::aws::action::Action;
@@ -17,6 +18,36 @@ async fn a_share_becomes_a_ram_share_and_rests() {
     assert_eq!(status.counts.unwrap().principals.display, "1/1");
     world.until_in_force([(TGW, DATA)]).await;
     world.rests().await;
+}
+
+/// As after a rollback from a version that shares in more ways than this one.
+#[tokio::test(start_paused = true)]
+async fn what_a_later_version_put_on_record_is_kept() {
+    let mut world = World::with_basics(1).await;
+    world.apply(share("hub", json!({"targets": [{"account": "data-prod"}]}))).await;
+    world.start();
+    let ready = world.until_ready("hub").await;
+    let mut containers = serde_json::to_value(&ready.status.unwrap().containers).unwrap();
+    let later = json!({"mechanism": "later", "id": "arn:aws:later:eu-west-1:111122223333:thing/t-1", "name": "", "incarnation": 1,
+        "state": "Present"});
+    containers.as_array_mut().unwrap().insert(0, later.clone());
+    let patch = Patch::Merge(json!({"status": {"containers": containers}}));
+    world.shares().patch_status("hub", &PatchParams::default(), &patch).await.unwrap();
+
+    world.desire([(TGW, DATA), (TGW, WEB)]);
+    world.apply(share("hub", json!({"targets": [{"account": "data-prod"}, {"account": "web-prod"}]}))).await;
+    world.until_in_force([(TGW, DATA), (TGW, WEB)]).await;
+    world.rests().await;
+    let share = world.stored("shares", "network-team", "hub").unwrap();
+    let containers = share["status"]["containers"].as_array().unwrap();
+    assert!(containers.contains(&later), "{containers:#?}");
+    assert_eq!(containers.iter().filter(|c| c["mechanism"] == "ram").count(), 1, "{containers:#?}");
+    // What this version cannot take away keeps the Share: its record is the only one.
+    world.delete_share("hub").await;
+    world.rest(700).await;
+    world.until_in_force([]).await;
+    let said = world.until_says("hub", "Ready", "False", "Waiting").await;
+    assert!(said.to_string().contains("another version shares by `later`"), "{said:#}");
 }
 
 #[tokio::test(start_paused = true)]

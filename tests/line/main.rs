@@ -31,6 +31,7 @@ mod figures;
 mod fuzz;
 mod halt;
 mod incidents;
+mod keys;
 mod lifecycle;
 mod names;
 mod oddities;

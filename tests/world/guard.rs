@@ -75,8 +75,10 @@ impl Guard {
     /// All pairs in force.
     pub fn in_force(&self) -> BTreeSet<Pair> {
         let now = self.net.now();
-        let truth = self.net.world().truth(now);
-        truth.into_iter().map(|grant| (grant.resource, grant.principal)).collect()
+        let mut world = self.net.world();
+        let of_ram = world.truth(now).into_iter().map(|grant| (grant.resource, grant.principal));
+        let of_keys = world.key_grants(now).into_iter().map(|grant| (grant.key, grant.principal));
+        of_ram.chain(of_keys).collect()
     }
 
     /// Compares what is in force with what was before and what is desired.
@@ -97,7 +99,8 @@ impl Guard {
 impl Checkpoint for Guard {
     fn pass(&self, point: &Point) -> BoxFuture<'static, Passage> {
         self.look(&format!("{} {:?}", point.call.operation, point.stage));
-        let writes = point.call.service == "ram" && point.call.kind == Kind::Write;
+        let shares = ["ram", "kms"].contains(&point.call.service.as_str());
+        let writes = shares && point.call.kind == Kind::Write;
         if writes && self.points.fetch_add(1, Ordering::SeqCst) == self.freeze_at.load(Ordering::SeqCst) {
             self.frozen.store(true, Ordering::SeqCst);
             return futures::future::pending().boxed();

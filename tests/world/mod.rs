@@ -38,7 +38,7 @@ use sharekeeper::{
     kube::write::Writer,
 };
 use simulator::{
-    aws::{Caller, Net, action::Action, connector, example, weather::Weather},
+    aws::{Caller, Net, action::Action, connector, example, kms::NewKey, weather::Weather},
     kube::{Cluster, GroupResource, Shared},
 };
 
@@ -92,6 +92,24 @@ impl World {
         for object in basics(&world.organization()) {
             world.apply(object).await;
         }
+        world
+    }
+
+    /// With the basics, a key of network-prod, and a policy that lets it be shared.
+    pub async fn with_key(seed: u64) -> Self {
+        let world = Self::with_basics(seed).await;
+        world.act(Action::AddKey {
+            key: NewKey {
+                account: example::NETWORK_PROD.into(),
+                region: example::REGION.into(),
+                id: KEY.rsplit('/').next().map(str::to_owned),
+                policy: Some(KEY_POLICY.into()),
+                ..NewKey::default()
+            },
+        });
+        let allow = json!({"resourceTypes": ["kms:Key", "ec2:TransitGateway"], "organizationalUnits": ["Root/Workloads"],
+            "external": {"accounts": [PARTNER], "maxDuration": "90d"}});
+        world.apply(policy("keys", allow)).await;
         world
     }
 
@@ -311,10 +329,13 @@ impl World {
         })
     }
 
-    /// The writes that had an effect in RAM.
+    /// The writes that had an effect on what is shared.
     pub fn aws_writes(&self) -> Vec<String> {
         let world = self.aws.world();
-        let writes = world.journal().writes().filter(|entry| entry.service == "ram" && entry.effect);
+        let writes = world
+            .journal()
+            .writes()
+            .filter(|entry| ["ram", "kms"].contains(&entry.service.as_str()) && entry.effect);
         writes.map(|entry| entry.operation.clone()).collect()
     }
 
@@ -330,6 +351,15 @@ impl World {
         let answer = self.aws.world().act(action).unwrap();
         self.guard.look_away();
         answer
+    }
+
+    /// A person of network-prod replaces a key's policy.
+    pub fn put_key_policy(&self, key: &str, policy: &str) {
+        let caller = Caller::administrator(example::NETWORK_PROD, example::REGION);
+        let params = json!({"KeyId": key, "PolicyName": "default", "Policy": policy});
+        let answer = self.aws.world().call(&caller, "kms", "PutKeyPolicy", &params);
+        self.guard.look_away();
+        answer.unwrap_or_else(|refusal| panic!("{policy}: {refusal:?}"));
     }
 
     /// A person of network-prod calls RAM.
@@ -387,7 +417,7 @@ impl World {
     /// The ARN of a Share's container.
     pub async fn container(&self, share: &str, side: sharekeeper::model::Side) -> String {
         let status = self.share(share).await.unwrap().status.unwrap();
-        let found = status.containers.iter().find(|c| sharekeeper::model::Side::from(c.side) == side);
+        let found = status.containers.iter().find(|c| c.is(&side.into()));
         found.and_then(|c| c.id.clone()).unwrap_or_else(|| panic!("{share} has no {side} container"))
     }
 
@@ -521,6 +551,15 @@ pub const DATA: &str = example::DATA_PROD;
 pub const WEB: &str = "222233335555";
 pub const PAYMENTS: &str = "222233336666";
 pub const PARTNER: &str = example::PARTNER;
+pub const KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+/// As a person keeps it, white space included.
+pub const KEY_POLICY: &str = r#"{
+  "Version" : "2012-10-17",
+  "Statement" : [ {
+    "Sid" : "Enable IAM User Permissions", "Effect" : "Allow",
+    "Principal" : { "AWS" : "arn:aws:iam::111122223333:root" }, "Action" : "kms:*", "Resource" : "*"
+  } ]
+}"#;
 pub const TGW: &str = "arn:aws:ec2:eu-west-1:111122223333:transit-gateway/tgw-0a1b2c3d4e5f60001";
 
 /// The id of the example organization.

@@ -123,7 +123,13 @@ fn more_by_hand(draw: &mut Draw, plan: &mut Plan, busy: u32) {
 }
 
 fn manifest(draw: &mut Draw, share: &str, busy: u32) -> Manifest {
-    let mut resources = some(draw, &Resource::ALL[..5], 3);
+    let mut resources = some(draw, &Resource::OF_RAM, 3);
+    if draw.chance(0.3) {
+        resources.push(Resource::Key);
+        if draw.chance(0.3) {
+            resources = vec![Resource::Key];
+        }
+    }
     if draw.chance(0.02) {
         resources.push(Resource::Lost);
     }
@@ -274,8 +280,11 @@ fn edited(draw: &mut Draw, shares: &[Manifest], name: &str, busy: u32) -> Manife
 fn hand(draw: &mut Draw) -> Hand {
     let share = draw.one(&NAMES[..3]).to_owned();
     let account = draw.one(&Account::ALL);
-    let resource = draw.one(&Resource::ALL[..5]);
-    match draw.below(13) {
+    let resource = draw.one(&Resource::OF_RAM);
+    match draw.below(16) {
+        13 => Hand::Wipe,
+        14 => Hand::LetIn(account),
+        15 => Hand::Statement(draw.below(1000)),
         12 => Hand::Steal(share),
         0 | 1 => Hand::Associate(share, account),
         2 => Hand::Disassociate(share, account),

@@ -154,7 +154,9 @@ fn apiserver(draw: &mut Draw, plan: &mut Plan, size: u32, busy: u32) {
 
 fn faults(draw: &mut Draw, plan: &mut Plan, size: u32) {
     for _ in 0..=draw.count(size + 1) {
-        let calls = match draw.below(10) {
+        let calls = match draw.below(12) {
+            10 => calls("kms", Some("PutKeyPolicy"), None),
+            11 => calls("kms", Some("GetKeyPolicy"), None),
             0..5 => calls("ram", None, Some(Kind::Write)),
             5..7 => calls("ram", None, Some(Kind::Read)),
             7 => calls(
@@ -210,7 +212,8 @@ fn lags(draw: &mut Draw, plan: &mut Plan) {
     let lags = &mut plan.aws.lags;
     for _ in 0..=draw.below(3) {
         let seconds = lag(draw);
-        match draw.below(8) {
+        match draw.below(9) {
+            8 => lags.key_policy = seconds,
             0 | 1 => lags.list = seconds,
             2 => lags.read = seconds,
             3 => (lags.list, lags.read) = (seconds, seconds),

@@ -121,7 +121,7 @@ pub async fn live(seed: u64, plan: &Plan, cluster: Cluster, tell: bool) -> Verdi
     let declared = Declared { shares: BTreeMap::new(), policy: Policy::default(), tree, time: 0 };
     let deaths = Deaths::of(&plan.crashes);
     let oracle = Oracle::on(&stage, declared, Arc::clone(&deaths), rules(plan));
-    let people = People::new(stage.clone(), Arc::clone(&oracle), plan.removal);
+    let people = People::new(stage.clone(), Arc::clone(&oracle), plan);
     let pods = (0..if plan.rival.is_some() { 2 } else { 1 }).map(|n| Pod::new(n, plan.rival.is_some()));
     let mut life = Life {
         plan,
@@ -177,7 +177,8 @@ fn rules(plan: &Plan) -> Rules {
         theft_shows: late_writes
             + blind
             + weather::longest(plan.aws.lags.list)
-            + weather::longest(plan.aws.lags.read),
+            + weather::longest(plan.aws.lags.read)
+            + weather::longest(plan.aws.lags.key_policy),
         late_writes,
         removal: plan.removal,
         ends_at_once: calm && plan.aws == AwsTrouble::default() && !edits().any(switches),
@@ -392,6 +393,9 @@ impl Life<'_> {
         }
         if let Some(missing) = end::missing(&self.stage, &self.oracle) {
             self.oracle.violate(&format!("after a rest: {missing}"));
+        }
+        if let Some(lost) = self.people.lost_statement() {
+            self.oracle.violate(&format!("the key's policy has lost {lost}, which is not ours to touch"));
         }
         // The set selects the account by a name that nobody else has, and that is active.
         let other = |edit: &Edit| matches!(edit.act, Act::RenameOwner(_) | Act::SuspendOwner(_));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     plan::{Account, Manifest, Policy, Resource, Target, Unit},
-    scene::{NAMESPACE, PARTNER},
+    scene::{KEY, NAMESPACE, PARTNER},
 };
 
 /// A resource and who may use it.
@@ -79,7 +79,12 @@ impl Declared {
     /// What Shares declare and the policy allows.
     pub fn grants(&self) -> BTreeSet<Grant> {
         let containers = self.shares.values().flat_map(|share| self.containers(share));
-        containers.flat_map(|c| c.pairs.into_iter().map(move |pair| (c.share.clone(), pair))).collect()
+        let of_ram = containers.flat_map(|c| c.pairs.into_iter().map(move |pair| (c.share.clone(), pair)));
+        let of_keys = self.shares.values().flat_map(|share| {
+            let all = [false, true].into_iter().flat_map(|outside| self.pairs_of(share, outside));
+            all.filter(|(resource, _)| *resource == KEY).map(|pair| (share.share.clone(), pair))
+        });
+        of_ram.chain(of_keys).collect()
     }
 
     /// The RAM shares that a Share needs: those with something to grant.
@@ -90,7 +95,11 @@ impl Declared {
             outside,
             name: if outside { format!("{own}.outside") } else { own.clone() },
             tag: share.tag.clone(),
-            pairs: self.pairs_of(share, outside),
+            pairs: self
+                .pairs_of(share, outside)
+                .into_iter()
+                .filter(|(resource, _)| *resource != KEY)
+                .collect(),
             read_only: share.read_only && self.allowed(share).contains(&Resource::Rule),
         };
         [of(false), of(true)].into_iter().filter(|container| !container.pairs.is_empty()).collect()

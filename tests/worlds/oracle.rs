@@ -13,7 +13,7 @@ use crate::{
     life::Deaths,
     model::{Declared, Grant, Tree},
     plan::{Choice, Removal, Side, Target},
-    scene::{EPOCH, INSTALLATION, PARTNER},
+    scene::{EPOCH, INSTALLATION, KEY, NAMESPACE, PARTNER},
     strays::Strays,
 };
 
@@ -237,9 +237,9 @@ impl Oracle {
     /// All grants in force, those of foreign shares apart.
     pub fn in_force(&self) -> BTreeSet<Grant> {
         let now = self.net.now();
-        let (truth, live) = {
+        let (truth, live, keys) = {
             let mut world = self.net.world();
-            (world.truth(now), world.live_shares(now))
+            (world.truth(now), world.live_shares(now), world.key_grants(now))
         };
         let mut book = self.book();
         for share in &live {
@@ -252,7 +252,12 @@ impl Oracle {
         }
         let ours = truth.into_iter().filter(|grant| !book.strays.contains(&grant.share));
         let of = |arn: &String| book.made_for.get(arn).cloned().unwrap_or_else(|| format!("nobody ({arn})"));
-        ours.map(|grant| (of(&grant.share), (known(&grant.resource), grant.principal.clone()))).collect()
+        let of_ram = ours.map(|grant| (of(&grant.share), (known(&grant.resource), grant.principal.clone())));
+        let of_keys = keys.into_iter().flat_map(|grant| {
+            let shares: Vec<String> = grant.sids.iter().filter_map(|sid| named_in(sid)).collect();
+            shares.into_iter().map(move |share| (share, (known(&grant.key), grant.principal.clone())))
+        });
+        of_ram.chain(of_keys).collect()
     }
 
     pub fn violations(&self) -> Vec<String> {
@@ -401,11 +406,12 @@ impl Oracle {
 impl Checkpoint for Oracle {
     fn pass(&self, point: &Point) -> BoxFuture<'static, Passage> {
         let operation = &point.call.operation;
-        if point.call.service == "ram" && point.call.kind == Kind::Read && point.stage == Stage::After {
+        let shares = ["ram", "kms"].contains(&point.call.service.as_str());
+        if shares && point.call.kind == Kind::Read && point.stage == Stage::After {
             self.look(operation);
             self.look_at_readiness(operation);
         }
-        if point.call.service == "ram" && point.call.kind == Kind::Write {
+        if shares && point.call.kind == Kind::Write {
             match point.stage {
                 Stage::Before => self.look_at_halt(operation),
                 Stage::After => self.look_at_write(operation),
@@ -454,8 +460,8 @@ impl Book {
         let (arn, share) = self.made_for.iter().find(|(arn, _)| params.contains(arn.as_str()))?;
         let outer = self.outer.contains(arn);
         let then = now - rules.late_writes;
-        let wanted = self.must.iter().any(|((of, (_, principal)), since)| {
-            of == share && (principal == PARTNER) == outer && *since < then
+        let wanted = self.must.iter().any(|((of, (resource, principal)), since)| {
+            of == share && *resource != KEY && (principal == PARTNER) == outer && *since < then
         });
         let by_hand = self.hands.keys().any(|(of, _)| of == share);
         (wanted && !by_hand).then(|| format!("{operation} of {arn}, which {share} declares since long"))
@@ -512,6 +518,14 @@ fn marked_twice(shares: &[LiveShare]) -> Vec<String> {
         }
     }
     count.into_iter().filter(|(_, n)| *n > 1).map(|(mark, _)| mark).collect()
+}
+
+/// The Share that a statement of the installation's names, as the design writes it: letters stand for what is none.
+fn named_in(sid: &str) -> Option<String> {
+    let names = sid.strip_prefix("SharekeeperX")?.strip_prefix(INSTALLATION)?.strip_prefix('X')?;
+    let mut names = names.split('X');
+    (names.next()? == NAMESPACE.replace('-', "H")).then_some(())?;
+    Some(names.next()?.replace('H', "-").replace('D', "."))
 }
 
 /// The resource's ARN as the scene spells it.

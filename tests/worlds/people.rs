@@ -1,13 +1,16 @@
 //! The people of a world: those who declare Shares in git, the security team, and those who edit AWS by hand.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde_json::{Value, json};
 use simulator::aws::{action::Action, organizations::AccountState};
 
 use crate::{
     oracle::Oracle,
-    plan::{Account, Act, Choice, Hand, Manifest, Mode, Removal, Resource, Stray, Target, Unit},
+    plan::{Account, Act, Choice, Hand, Manifest, Mode, Plan, Removal, Resource, Stray, Target, Unit},
     scene::{self, OWNER},
     stage::Stage,
     weather::longest,
@@ -36,10 +39,14 @@ pub struct People {
     renamed_settle: f64,
     /// Containers that are marked as another installation's, and the Shares that they are of.
     stolen: Vec<(String, String)>,
+    /// The `Sid`s of statements of their own in the key's policy.
+    statements: BTreeSet<String>,
+    /// What is read of the key's policy, and what is written of it, is never old.
+    key_at_once: bool,
 }
 
 impl People {
-    pub fn new(stage: Stage, oracle: Arc<Oracle>, removal: Option<Removal>) -> Self {
+    pub fn new(stage: Stage, oracle: Arc<Oracle>, plan: &Plan) -> Self {
         Self {
             stage,
             oracle,
@@ -48,7 +55,9 @@ impl People {
             requests: 0,
             halted: false,
             set: (false, Mode::Enforce),
-            removal,
+            removal: plan.removal,
+            statements: BTreeSet::new(),
+            key_at_once: plan.aws.wire == 0.0 && longest(plan.aws.lags.key_policy) == 0.0,
             taken: None,
             names_settle: 0.0,
             renamed_settle: 0.0,
@@ -301,6 +310,10 @@ impl People {
 
     /// Edits AWS past the controller; false: AWS refuses, or there is nothing to edit.
     fn by_hand(&mut self, hand: &Hand) -> bool {
+        match hand {
+            Hand::Wipe | Hand::LetIn(_) | Hand::Statement(_) => return self.by_hand_on_key(hand),
+            _ => {}
+        }
         let Some((operation, params)) = self.call(hand) else { return false };
         let answer = self.stage.by_hand(operation, &params);
         if let (Hand::Foreign(_), Some(made)) = (hand, &answer) {
@@ -326,6 +339,31 @@ impl People {
         }
         self.oracle.look_away();
         answer.is_some()
+    }
+
+    /// Edits the key's policy; false: AWS refuses.
+    fn by_hand_on_key(&mut self, hand: &Hand) -> bool {
+        let edited = self.stage.edit_key(|policy| key_policy(policy, hand));
+        let entity = match hand {
+            Hand::LetIn(account) => account.id(),
+            _ => scene::KEY,
+        };
+        for share in self.oracle.declared().shares.keys() {
+            self.oracle.is_edited(share, entity);
+        }
+        if let (Hand::Statement(n), true) = (hand, edited) {
+            self.statements.insert(format!("Theirs{n}"));
+        }
+        self.oracle.look_away();
+        edited
+    }
+
+    /// A statement of somebody's own that is not in the key's policy any more. Where a policy that is read or a write that is
+    /// sent may be old, nobody can keep it: KMS replaces a policy without asking which one was read.
+    pub fn lost_statement(&self) -> Option<String> {
+        let there = self.stage.statements_of_key();
+        let theirs = self.statements.iter().filter(|_| self.key_at_once).cloned().chain(["Owner".to_owned()]);
+        theirs.into_iter().find(|sid| !there.contains(sid))
     }
 
     fn call(&self, hand: &Hand) -> Option<(&'static str, Value)> {
@@ -367,6 +405,7 @@ impl People {
                 let keys = ["uid", "name", "side"].map(|key| format!("sharekeeper.dev/{key}"));
                 ("UntagResource", json!({"resourceShareArn": arn(share)?, "tagKeys": keys}))
             }
+            Hand::Wipe | Hand::LetIn(_) | Hand::Statement(_) => return None,
             Hand::Delete(share) => ("DeleteResourceShare", json!({"resourceShareArn": arn(share)?})),
             Hand::Steal(share) => {
                 // One that is on record nowhere yet is nobody's without its mark, and one that is going is let go without it.
@@ -438,4 +477,31 @@ impl People {
             }
         }
     }
+}
+
+/// A key's policy after an edit.
+fn key_policy(policy: &str, hand: &Hand) -> String {
+    let mut policy: Value = serde_json::from_str(policy).unwrap_or_default();
+    let mut statements = match policy["Statement"].take() {
+        Value::Array(statements) => statements,
+        one => vec![one],
+    };
+    let is_ours =
+        |statement: &Value| statement["Sid"].as_str().is_some_and(|sid| sid.starts_with("Sharekeeper"));
+    match hand {
+        Hand::LetIn(account) => {
+            for statement in statements.iter_mut().filter(|statement| is_ours(statement)) {
+                if let Some(named) = statement["Principal"]["AWS"].as_array_mut() {
+                    named.push(json!(format!("arn:aws:iam::{}:root", account.id())));
+                }
+            }
+        }
+        Hand::Statement(n) => statements.push(json!({
+            "Sid": format!("Theirs{n}"), "Effect": "Allow", "Action": "kms:Sign", "Resource": "*",
+            "Principal": {"AWS": format!("arn:aws:iam::{}:root", scene::OWNER)},
+        })),
+        _ => statements.retain(|statement| !is_ours(statement)),
+    }
+    policy["Statement"] = Value::Array(statements);
+    policy.to_string()
 }

@@ -104,6 +104,8 @@ pub enum Resource {
     Rule,
     /// One that AWS does not know.
     Lost,
+    /// A KMS key: it has a policy of its own.
+    Key,
 }
 
 /// The accounts that may be shared with, or not.
@@ -263,6 +265,12 @@ pub enum Hand {
     Foreign(String),
     /// Marks it as another installation's.
     Steal(String),
+    /// Puts the key's policy back as it was before anybody shared it.
+    Wipe,
+    /// Lets an account use the key in all statements of ours.
+    LetIn(Account),
+    /// Adds a statement of one's own to the key's policy.
+    Statement(u32),
 }
 
 /// The controller dies at a write and is started again.

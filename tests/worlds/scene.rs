@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
-use simulator::aws::{Caller, World, organizations::NewAccount, sts::Role};
+use simulator::aws::{Caller, World, kms::NewKey, organizations::NewAccount, sts::Role};
 
 use crate::plan::{Account, Fallacy, Manifest, Mode, Policy, Removal, Resource, Switch, Target, Unit};
 
@@ -18,11 +18,20 @@ pub const NAMESPACE: &str = "network-team";
 pub const INSTALLATION: &str = "test";
 const ROLE: &str = "sharekeeper";
 const API: &str = "sharekeeper.dev/v1alpha1";
+pub const KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+/// As a person wrote it.
+pub const KEY_POLICY: &str = r#"{
+  "Version": "2012-10-17",
+  "Statement": {"Sid": "Owner", "Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:root"}, "Action": "kms:*", "Resource": "*"}
+}"#;
 const LEGACY: &str = "arn:aws:ec2:eu-west-1:111122223333:prefix-list/pl-0a1b2c3d4e5f60009";
 
 impl Resource {
-    pub const ALL: [Self; 6] =
-        [Self::Gateway, Self::Subnet1, Self::Subnet2, Self::List, Self::Rule, Self::Lost];
+    pub const ALL: [Self; 7] =
+        [Self::Gateway, Self::Subnet1, Self::Subnet2, Self::List, Self::Rule, Self::Lost, Self::Key];
+
+    /// Those that RAM shares.
+    pub const OF_RAM: [Self; 5] = [Self::Gateway, Self::Subnet1, Self::Subnet2, Self::List, Self::Rule];
 
     pub fn arn(self) -> &'static str {
         match self {
@@ -31,6 +40,7 @@ impl Resource {
             Self::Subnet2 => "arn:aws:ec2:eu-west-1:111122223333:subnet/subnet-0a1b2c3d4e5f60002",
             Self::List => "arn:aws:ec2:eu-west-1:111122223333:prefix-list/pl-0a1b2c3d4e5f60001",
             Self::Rule => "arn:aws:route53resolver:eu-west-1:111122223333:resolver-rule/rslvr-rr-0a1b",
+            Self::Key => KEY,
             Self::Lost => "arn:aws:ec2:eu-west-1:111122223333:transit-gateway/tgw-00000000000000000",
         }
     }
@@ -112,9 +122,16 @@ pub fn organization(seed: u64) -> World {
         longest_session: 3600,
     };
     world.put_role(OWNER, ROLE, role);
-    for resource in Resource::ALL.into_iter().filter(|resource| *resource != Resource::Lost) {
+    for resource in Resource::OF_RAM {
         world.add_resource(resource.arn());
     }
+    world.add_key(NewKey {
+        account: OWNER.into(),
+        region: REGION.into(),
+        id: KEY.rsplit('/').next().map(str::to_owned),
+        policy: Some(KEY_POLICY.into()),
+        ..NewKey::default()
+    });
     world.add_resource(LEGACY);
     world.enable_sharing(&Caller::administrator(MANAGEMENT, "us-east-1")).unwrap();
     let legacy =
@@ -166,7 +183,7 @@ pub fn set(suspend: bool, mode: Mode, removal: Option<Removal>) -> Value {
 }
 
 pub fn policy(policy: Policy) -> Value {
-    let mut types = vec!["ec2:TransitGateway", "ec2:Subnet"];
+    let mut types = vec!["ec2:TransitGateway", "ec2:Subnet", "kms:Key"];
     if policy.lists_and_rules {
         types.extend(["ec2:PrefixList", "route53resolver:ResolverRule"]);
     }

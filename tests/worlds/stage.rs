@@ -160,10 +160,32 @@ impl Stage {
         })
     }
 
-    /// The writes to RAM so far that had an effect.
+    /// A person of the owning account replaces the key's policy by what he makes of it; false: it is refused.
+    pub fn edit_key(&self, edit: impl FnOnce(&str) -> String) -> bool {
+        let mut world = self.aws.world();
+        let policy = edit(world.key_policy(scene::KEY).unwrap_or_default());
+        let params = json!({"KeyId": scene::KEY, "PolicyName": "default", "Policy": policy});
+        world.call(&Caller::administrator(OWNER, REGION), "kms", "PutKeyPolicy", &params).is_ok()
+    }
+
+    /// The `Sid`s in the key's policy.
+    pub fn statements_of_key(&self) -> Vec<String> {
+        let world = self.aws.world();
+        let policy: Value = serde_json::from_str(world.key_policy(scene::KEY).unwrap_or_default()).unwrap();
+        let statements = match &policy["Statement"] {
+            Value::Array(statements) => statements.clone(),
+            one => vec![one.clone()],
+        };
+        statements.iter().filter_map(|s| s["Sid"].as_str().map(str::to_owned)).collect()
+    }
+
+    /// The writes so far that had an effect on what is shared.
     pub fn aws_writes(&self) -> Vec<String> {
         let world = self.aws.world();
-        let writes = world.journal().writes().filter(|entry| entry.service == "ram" && entry.effect);
+        let writes = world
+            .journal()
+            .writes()
+            .filter(|entry| ["ram", "kms"].contains(&entry.service.as_str()) && entry.effect);
         writes.map(|entry| format!("{} {}", entry.operation, entry.params)).collect()
     }
 }

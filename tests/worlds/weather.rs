@@ -230,7 +230,15 @@ pub fn longest(lag: Lag) -> f64 {
 /// The longest that anything in AWS takes under a plan.
 pub fn longest_of_all(plan: &Plan) -> f64 {
     let l = &plan.aws.lags;
-    let all =
-        [l.share_activation, l.share_deletion, l.association, l.disassociation, l.permission, l.read, l.list];
+    let all = [
+        l.share_activation,
+        l.share_deletion,
+        l.association,
+        l.disassociation,
+        l.permission,
+        l.read,
+        l.list,
+        l.key_policy,
+    ];
     all.into_iter().map(longest).sum()
 }

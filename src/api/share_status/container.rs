@@ -1,18 +1,23 @@
 //! The AWS objects that hold a Share's grants, as its status records them.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::model::{Arn, Mechanism, ShareKey, Slot};
 
 /// An AWS object that holds grants of a Share.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ShareContainer {
-    /// The way of sharing: `ram`, later `image`, `snapshot`, `key` and others.
+    /// The way of sharing: `ram`, or `key` for the policy of a KMS key.
     pub mechanism: String,
-    /// `inner` never lets anybody outside the organization in; `outer` holds the outside targets.
-    pub side: Side,
-    /// The ARN of the object. Unset until its creation was answered or it was found by its mark.
+    /// Of a RAM share: `inner` never lets anybody outside the organization in; `outer` holds the outside targets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub side: Option<Side>,
+    /// The ARN of the object. Of a RAM share unset until its creation was answered or it was found by its mark.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// Its name in AWS.
@@ -41,15 +46,19 @@ pub struct ShareContainer {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 4))]
     pub widened: Vec<Widening>,
+    /// What another version wrote and this one does not know: kept as it is.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub unknown: BTreeMap<String, serde_json::Value>,
 }
 
 impl ShareContainer {
     /// The first entry of a container of which nothing is known.
-    pub fn new(mechanism: impl Into<String>, side: Side) -> Self {
+    pub fn of(slot: &Slot) -> Self {
         Self {
-            mechanism: mechanism.into(),
-            side,
-            id: None,
+            mechanism: slot.mechanism().to_string(),
+            side: slot.side().map(Side::from),
+            id: slot.object().map(ToString::to_string),
             name: String::new(),
             incarnation: 1,
             state: ContainerState::Unknown,
@@ -57,7 +66,30 @@ impl ShareContainer {
             tag_keys: vec![],
             adopting: false,
             widened: vec![],
+            unknown: BTreeMap::new(),
         }
+    }
+
+    /// Which of the Share's containers it is; none where this version does not know the way of sharing.
+    pub fn slot(&self) -> Option<Slot> {
+        let mechanism = Mechanism::parse(&self.mechanism)?;
+        if mechanism == Mechanism::Ram {
+            return Some(Slot::from(crate::model::Side::from(self.side.unwrap_or_default())));
+        }
+        Slot::of(&self.id.as_ref()?.parse().ok()?).filter(|slot| slot.mechanism() == mechanism)
+    }
+
+    /// What readings call it, as a container of this Share of this installation.
+    pub fn container(&self, installation: &str, share: &ShareKey) -> Option<Arn> {
+        match self.slot()?.part(installation, share) {
+            Some(part) => part.id(),
+            None => self.id.as_ref()?.parse().ok(),
+        }
+    }
+
+    /// Whether it is this one.
+    pub fn is(&self, slot: &Slot) -> bool {
+        self.slot().as_ref() == Some(slot)
     }
 }
 

@@ -21,13 +21,17 @@ use crate::{
     controllers::{
         account_region::{
             gather::{Gathered, belongs},
+            objects,
             observe::unreachable,
         },
         context::{OrganizationState, OrganizationView, access_of},
         organization,
     },
-    mechanism::ram::{failure, observe},
-    model::{Arn, Cell, ShareKey, Side, Timestamp},
+    mechanism::{
+        key::written::Written,
+        ram::{failure, observe},
+    },
+    model::{Arn, Cell, ShareKey, Slot, Timestamp},
     org::Tree,
     plan::{
         change::ChangeKind,
@@ -48,15 +52,15 @@ impl Recollection for FirstLook {
         true
     }
 
-    fn token_is_spent(&self, _: &ShareKey, _: Side) -> bool {
+    fn token_is_spent(&self, _: &ShareKey, _: &Slot) -> bool {
         false
     }
 
-    fn open_until(&self, _: &ShareKey, _: Side) -> Option<Timestamp> {
+    fn open_until(&self, _: &ShareKey, _: &Slot) -> Option<Timestamp> {
         None
     }
 
-    fn is_contended(&self, _: &ShareKey, _: Side, _: &ChangeKind, _: Timestamp) -> bool {
+    fn is_contended(&self, _: &ShareKey, _: &Slot, _: &ChangeKind, _: Timestamp) -> bool {
         false
     }
 }
@@ -84,7 +88,11 @@ pub(super) fn sessions(
 pub(super) async fn read(sessions: &session::Sessions, gathered: &Gathered) -> Result<Listing, Unknown> {
     let access = access_of(gathered.set.spec.access.as_ref());
     let clients = sessions.cell(&gathered.cell, &access).await.map_err(|error| unreachable(&error).0)?;
-    observe::everything(&clients).await.map_err(|error| failure::unknown(&error))
+    let mut listing = observe::everything(&clients).await.map_err(|error| failure::unknown(&error))?;
+    let parts = objects::parts(gathered, &gathered.resolve());
+    let (asked, written) = (objects::of(&parts), Written::default());
+    listing.replace(objects::read(gathered, &clients, &written, &asked, &parts, gathered.now).await);
+    Ok(listing)
 }
 
 /// An Organization as it was read.

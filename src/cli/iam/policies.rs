@@ -156,6 +156,28 @@ pub(super) fn remover(partition: &str, installation: &str, undeclared: bool) -> 
     std::iter::once(marked).chain(undeclared.then_some(unmarked)).collect()
 }
 
+/// A policy has no part that bears a mark, so a key's whole policy is in reach; which keys, the key's own policy has a say in.
+/// Nobody is locked out: the check that KMS makes before it takes a policy cannot be passed over.
+pub(super) fn keys(partition: &str) -> Vec<Value> {
+    let keys = format!("arn:{partition}:kms:*:*:key/*");
+    vec![
+        json!({
+            "Sid": "ReadPoliciesOfKeys",
+            "Effect": "Allow",
+            "Action": actions(AllowedBy::KeyReader),
+            // ListKeys cannot be limited to keys.
+            "Resource": "*",
+        }),
+        json!({
+            "Sid": "ChangePoliciesOfKeys",
+            "Effect": "Allow",
+            "Action": actions(AllowedBy::KeyWriter),
+            "Resource": keys,
+            "Condition": {"Bool": {"kms:BypassPolicyLockoutSafetyCheck": "false"}},
+        }),
+    ]
+}
+
 /// Who may come in: the controller's role, from inside the organization, knowing the external id.
 pub(super) fn trust(controller: &str, organization: &str, external_id: Option<&str>) -> Vec<Value> {
     let mut equal = json!({"aws:PrincipalOrgID": organization});

@@ -9,7 +9,7 @@ use crate::{
     },
     cli::governed::names::{account_name, unit_path},
     controllers::account_region::gather::Gathered,
-    model::{AccountId, Arn, Principal, ResourceType, mark},
+    model::{AccountId, Arn, Mechanism, Principal, ResourceType, mark},
     org::Tree,
     plan::{
         names,
@@ -66,6 +66,12 @@ pub(super) struct Permission {
 pub(super) fn obstacle(found: &Undeclared) -> Option<String> {
     let container = &found.container;
     let origin = found.origin.as_ref().map(|origin| format!(" {origin}")).unwrap_or_default();
+    if container.mechanism() != Mechanism::Ram {
+        return Some(
+            "a resource's own policy grants it; name the resource in a Share, then take it out of the policy"
+                .to_owned(),
+        );
+    }
     match (&found.why, &container.origin) {
         (Why::ServiceManaged, Origin::ServiceManaged(feature_set)) => Some(promotion(&container.id, feature_set)),
         (Why::Orphaned | Why::Released, _) => Some(format!(

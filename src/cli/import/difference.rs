@@ -18,7 +18,7 @@ use crate::{
     controllers::{account_region::gather::Gathered, context::OrganizationView},
     kube::watched::Guarded,
     mechanism::plan::mark,
-    model::{Arn, ResourceType, Side},
+    model::{Arn, Mechanism, ResourceType, Side},
     plan::{
         change::ChangeKind,
         desired::{Desired, DesiredShare},
@@ -78,8 +78,9 @@ fn changes(
 ) -> Vec<String> {
     let side = resolved.adopt.as_ref().map_or(Side::Inner, |adopt| adopt.side);
     let mut claimed = Container { state: ContainerState::Active, ..container.clone() };
-    claimed.tags.extend(mark(resolved, side, &gathered.installation).tags());
-    let listing = Listing { containers: BTreeMap::from([(claimed.id.clone(), claimed)]) };
+    claimed.tags.extend(mark(resolved, side.into(), &gathered.installation).tags());
+    let listing =
+        Listing { containers: BTreeMap::from([(claimed.id.clone(), claimed)]), ..Listing::default() };
     let plan = gathered.plan(desired, &listing, &FirstLook, &BTreeSet::new());
     let views = plan.shares.get(&resolved.key).into_iter().flatten();
     let told = views.flat_map(|(side, view)| {
@@ -91,7 +92,7 @@ fn changes(
 }
 
 fn in_words(change: &ChangeKind, name: &str) -> String {
-    let words = describe(change);
+    let words = describe(change, Mechanism::Ram);
     match change {
         ChangeKind::Create => format!(
             "{words} {name} for those outside the organization, who have no access until they accept its invitation: \
@@ -123,7 +124,10 @@ fn refusal(container: &Container, share: &Share, gathered: &Gathered) -> Option<
     let records = Records::from([(container.id.clone(), record)]);
     let gathered = supposed(share, gathered, gathered.policies.clone(), records);
     let desired = gathered.resolve();
-    let listing = Listing { containers: BTreeMap::from([(container.id.clone(), container.clone())]) };
+    let listing = Listing {
+        containers: BTreeMap::from([(container.id.clone(), container.clone())]),
+        ..Listing::default()
+    };
     let plan = gathered.plan(&desired, &listing, &FirstLook, &BTreeSet::new());
     let views = plan.shares.get(&key_of(share))?;
     views.values().find_map(|view| Some(view.refused.as_ref()?.message.clone()))
@@ -169,7 +173,7 @@ pub(super) fn permissive(share: &Share, gathered: &Gathered) -> SharingPolicy {
         let arn: Arn = r.arn.parse().ok()?;
         ResourceType::of(&arn).is_none().then(|| format!("{}:unknown", arn.service()))
     };
-    let types = ResourceType::all().iter().map(|t| t.name.to_owned());
+    let types = ResourceType::of_ram().iter().map(|t| t.name.to_owned());
     let allow = Allow {
         resource_types: types.chain(spec.resources.iter().filter_map(unknown)).collect(),
         resources: spec.resources.iter().map(|r| r.arn.clone()).collect(),

@@ -22,7 +22,7 @@ use crate::{
         context::{OrganizationState, OrganizationView},
     },
     mechanism::plan::mark,
-    model::{Arn, Principal, ShareKey, Side, Timestamp},
+    model::{Arn, Principal, ShareKey, Slot, Timestamp},
     org::tree::tests::tree,
     plan::{
         gate::{Gate, Mode},
@@ -192,14 +192,19 @@ fn changes(container: &Container, share: &Share, gathered: Gathered) -> Vec<Stri
         target.external_account.is_some() || target.external_role.is_some()
     };
     let targets = &share.spec.targets;
-    let side = if !targets.is_empty() && targets.iter().all(outside) { Side::Outer } else { Side::Inner };
+    let slot = if !targets.is_empty() && targets.iter().all(outside) { Slot::Outer } else { Slot::Inner };
     let mut claimed = container.clone();
-    claimed.tags.extend(mark(resolved, side, "us").tags());
-    let listing = Listing { containers: BTreeMap::from([(claimed.id.clone(), claimed)]) };
+    claimed.tags.extend(mark(resolved, slot, "us").tags());
+    let listing =
+        Listing { containers: BTreeMap::from([(claimed.id.clone(), claimed)]), ..Listing::default() };
     let plan = gathered.plan(&desired, &listing, &FirstLook, &BTreeSet::new());
     let views = plan.shares.values().flat_map(BTreeMap::values);
     views
-        .flat_map(|view| view.changes().map(|(change, _)| describe(&change.kind)).collect::<Vec<_>>())
+        .flat_map(|view| {
+            view.changes()
+                .map(|(change, _)| describe(&change.kind, container.mechanism()))
+                .collect::<Vec<_>>()
+        })
         .collect()
 }
 

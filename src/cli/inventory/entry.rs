@@ -12,7 +12,7 @@ use crate::{
         plan::report::Why,
     },
     controllers::account_region::gather::Gathered,
-    model::{Arn, Cell, ShareKey, Side},
+    model::{Arn, Cell, ShareKey, Slot},
     org::Tree,
     plan::{
         observed::{AssociationState, Container, ContainerState, Listing, Origin},
@@ -182,12 +182,12 @@ pub(super) fn shares(gathered: &Gathered, listing: &Listing) -> Vec<ShareEntry> 
 }
 
 /// The Shares that claim each container.
-fn owners(plan: &Plan) -> BTreeMap<Arn, Vec<(ShareKey, Side)>> {
-    let mut owners: BTreeMap<Arn, Vec<(ShareKey, Side)>> = BTreeMap::new();
-    for (share, sides) in &plan.shares {
-        for (side, view) in sides.iter().filter(|(_, view)| !view.lost) {
+fn owners(plan: &Plan) -> BTreeMap<Arn, Vec<(ShareKey, Slot)>> {
+    let mut owners: BTreeMap<Arn, Vec<(ShareKey, Slot)>> = BTreeMap::new();
+    for (share, slots) in &plan.shares {
+        for (slot, view) in slots.iter().filter(|(_, view)| !view.lost) {
             if let Some(id) = &view.container {
-                owners.entry(id.clone()).or_default().push((share.clone(), *side));
+                owners.entry(id.clone()).or_default().push((share.clone(), slot.clone()));
             }
         }
     }
@@ -196,7 +196,7 @@ fn owners(plan: &Plan) -> BTreeMap<Arn, Vec<(ShareKey, Side)>> {
 
 fn entry(
     container: &Container,
-    owners: Vec<(ShareKey, Side)>,
+    owners: Vec<(ShareKey, Slot)>,
     undeclared: Option<&Undeclared>,
     tree: Option<&Tree>,
 ) -> ShareEntry {
@@ -212,6 +212,7 @@ fn entry(
         origin: undeclared.and_then(|found| found.origin.as_ref()).map(ToString::to_string),
         feature_set: match &container.origin {
             Origin::Standard => "STANDARD".to_owned(),
+            Origin::OwnPolicy => "OWN_POLICY".to_owned(),
             Origin::ServiceManaged(feature_set) => feature_set.clone(),
         },
         allow_external_principals: container.allows_external,
@@ -227,8 +228,8 @@ fn entry(
     }
 }
 
-fn declared_by((share, side): (ShareKey, Side)) -> DeclaredBy {
-    DeclaredBy { namespace: share.namespace, name: share.name, side: side.to_string() }
+fn declared_by((share, slot): (ShareKey, Slot)) -> DeclaredBy {
+    DeclaredBy { namespace: share.namespace, name: share.name, side: slot.to_string() }
 }
 
 /// A row of what was removed, which AWS lists for a while yet, says nothing.

@@ -7,13 +7,13 @@ use crate::{
         UndeclaredReport, Verb, WarningReport, What, Why,
     },
     controllers::account_region::gather::Gathered,
-    model::{Principal, Side},
+    model::{Principal, Side, Slot},
     plan::{
         change::{Change, ChangeKind, PermissionChange},
         desired::{Cause, Desired, DesiredContainer, DesiredShare, Refusal, Standing},
         observed::{Container, Listing},
         undeclared::Undeclared,
-        view::{Plan, SideView},
+        view::{Plan, SlotView},
     },
 };
 
@@ -74,7 +74,7 @@ impl Told<'_> {
         &self,
         share: &DesiredShare,
         want: &DesiredContainer,
-        view: &SideView,
+        view: &SlotView,
     ) -> Option<ContainerReport> {
         let found = view.container.as_ref().and_then(|id| self.listing.containers.get(id));
         if found.is_none() && view.is_settled() && view.changes().next().is_none() {
@@ -83,7 +83,7 @@ impl Told<'_> {
         let teller = Teller { told: self, share, want, found };
         let is = |kind: ChangeKind| view.allowed.iter().any(|change| change.kind == kind);
         Some(ContainerReport {
-            side: want.side.to_string(),
+            side: want.slot.to_string(),
             arn: view.container.as_ref().map(ToString::to_string),
             name: found.map_or_else(|| want.name.clone(), |found| found.name.clone()),
             action: match view.allowed.as_slice() {
@@ -221,14 +221,20 @@ impl Teller<'_> {
 
     fn principal(&self, verb: Verb, principal: &Principal) -> ChangeReport {
         let mut targets = self.share.targets.iter();
-        let target = targets.find(|t| t.side == self.want.side && t.principal.as_ref() == Some(principal));
+        let target = targets.find(|t| self.may_hold(t.side) && t.principal.as_ref() == Some(principal));
+        let outside = target.map_or(self.want.slot == Slot::Outer, |target| target.side == Side::Outer);
         let row = self.found.and_then(|found| found.principals.get(principal));
         ChangeReport {
             declared_as: target.map(|t| t.declared_as.clone()).or_else(|| self.name_of(principal)),
             until: target.and_then(|t| t.until).filter(|_| verb == Verb::Add).map(|until| until.to_string()),
-            external: row.map_or(self.want.side == Side::Outer, |row| row.external),
+            external: row.map_or(outside, |row| row.external),
             ..plain(verb, What::Principal, principal.to_string())
         }
+    }
+
+    /// Whether targets of a side are in this container: an object holds those of both.
+    fn may_hold(&self, side: Side) -> bool {
+        self.want.slot.object().is_some() || Slot::from(side) == self.want.slot
     }
 
     fn name_of(&self, principal: &Principal) -> Option<String> {

@@ -3,39 +3,40 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    model::{ShareKey, Side},
+    model::{ShareKey, Slot},
     plan::step::Members,
 };
 
-/// What this process knows to be out, by side of a Share. Refused is only what was refused from the first time on: what was
+/// What this process knows to be out, by container of a Share. Refused is only what was refused from the first time on: what was
 /// on record before may have been let in for a former process.
 #[derive(Debug, Default)]
 pub struct Absent {
-    refused: BTreeMap<(ShareKey, Side), Members>,
-    taken_out: BTreeMap<(ShareKey, Side), Members>,
+    refused: BTreeMap<(ShareKey, Slot), Members>,
+    taken_out: BTreeMap<(ShareKey, Slot), Members>,
 }
 
 impl Absent {
     /// Notes that some members were taken out, or were not in.
-    pub fn taken_out(&mut self, side: (ShareKey, Side), members: &Members) {
-        self.taken_out.entry(side).or_default().extend(members);
+    pub fn taken_out(&mut self, slot: (ShareKey, Slot), members: &Members) {
+        self.taken_out.entry(slot).or_default().extend(members);
     }
 
     /// What was taken out and was not asked for again: it is to be on record no more.
-    pub fn off_record(&self, share: &ShareKey, side: Side) -> Option<&Members> {
-        self.taken_out.get(&(share.clone(), side))
+    pub fn off_record(&self, share: &ShareKey) -> BTreeMap<Slot, &Members> {
+        let of_share = self.taken_out.iter().filter(|((of, _), _)| of == share);
+        of_share.map(|((_, slot), members)| (slot.clone(), members)).collect()
     }
 
     /// Notes that some members were sent to be put in, whatever came of it.
-    pub fn sent(&mut self, side: &(ShareKey, Side), members: &Members) {
-        if let Some(known) = self.taken_out.get_mut(side) {
+    pub fn sent(&mut self, slot: &(ShareKey, Slot), members: &Members) {
+        if let Some(known) = self.taken_out.get_mut(slot) {
             *known = known.without(members);
         }
     }
 
     /// Notes the answer for some members. `before`: what was on record before they were sent this time.
-    pub fn note(&mut self, side: (ShareKey, Side), members: &Members, refused: bool, before: &Members) {
-        let known = self.refused.entry(side).or_default();
+    pub fn note(&mut self, slot: (ShareKey, Slot), members: &Members, refused: bool, before: &Members) {
+        let known = self.refused.entry(slot).or_default();
         if !refused {
             *known = known.without(members);
             return;
@@ -44,8 +45,8 @@ impl Absent {
     }
 
     /// What of some members may be in.
-    pub fn rest(&self, side: &(ShareKey, Side), members: &Members) -> Members {
-        let known = [self.refused.get(side), self.taken_out.get(side)].into_iter().flatten();
+    pub fn rest(&self, slot: &(ShareKey, Slot), members: &Members) -> Members {
+        let known = [self.refused.get(slot), self.taken_out.get(slot)].into_iter().flatten();
         known.fold(members.clone(), |rest, out| rest.without(out))
     }
 
@@ -75,20 +76,20 @@ mod tests {
             (&[(false, REFUSED), (true, false), (true, REFUSED)], false),
         ] {
             let share = ShareKey { namespace: "team".into(), name: "subnets".into() };
-            let side = (share, Side::Inner);
+            let slot = (share, Slot::Inner);
             let member =
                 Members { principals: BTreeSet::from([principal("111111111111")]), ..Members::default() };
             let mut memory = Absent::default();
             for (on_record, refused) in asked {
                 let before = if *on_record { member.clone() } else { Members::default() };
-                memory.note(side.clone(), &member, *refused, &before);
+                memory.note(slot.clone(), &member, *refused, &before);
             }
-            assert_eq!(memory.rest(&side, &member).is_empty(), known, "{asked:?}");
+            assert_eq!(memory.rest(&slot, &member).is_empty(), known, "{asked:?}");
             // Taken out it is out in any case, until it is sent again.
-            memory.taken_out(side.clone(), &member);
-            assert!(memory.rest(&side, &member).is_empty(), "{asked:?}");
-            memory.sent(&side, &member);
-            assert_eq!(memory.rest(&side, &member).is_empty(), known, "{asked:?}");
+            memory.taken_out(slot.clone(), &member);
+            assert!(memory.rest(&slot, &member).is_empty(), "{asked:?}");
+            memory.sent(&slot, &member);
+            assert_eq!(memory.rest(&slot, &member).is_empty(), known, "{asked:?}");
         }
     }
 }

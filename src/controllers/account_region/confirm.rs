@@ -9,14 +9,14 @@ use kube::{
     api::{ListParams, ObjectList},
 };
 
-use super::gather::Gathered;
+use super::{gather::Gathered, objects};
 use crate::{
     api::{AccountSet, Share, SharingPolicy, UndeclaredShare, share_status::ContainerState},
     aws::session::CellClients,
     controllers::{chain_of, context::Context, share::cell},
     kube::watched::Guarded,
-    mechanism::ram::observe,
-    model::{Arn, ShareKey, Side},
+    mechanism::{key::written::Written, ram::observe},
+    model::{Arn, Part, ShareKey, Slot},
     mutant::{self, Mutant},
     plan::{
         chain::{Chain, Owner},
@@ -46,15 +46,15 @@ pub(super) struct Confirmed {
 /// Who may declare a container.
 struct Declarer {
     key: ShareKey,
-    /// The containers that its status names, and which of them it says are there, by side; none where it cannot be read.
-    names: Option<Vec<(Side, String, bool)>>,
+    /// The containers that its status names, and which of them it says are there, by slot; none where it cannot be read.
+    names: Option<Vec<(Slot, String, bool)>>,
     /// It is this cell's, or it cannot be told whose it is.
     here: bool,
 }
 
 impl Declarer {
     /// Whether it may be that it declares this container: its status names it, or it bears its mark and the Share has no
-    /// other live one on that side. One that cannot be read may name anything that bears no other mark.
+    /// other live one on that slot. One that cannot be read may name anything that bears no other mark.
     fn may_declare(&self, container: &Container) -> bool {
         let mark = container.mark();
         let by_mark = mark.as_ref().filter(|mark| mark.share == self.key);
@@ -62,8 +62,8 @@ impl Declarer {
             None => by_mark.is_some() || mark.is_none(),
             Some(names) => {
                 let on_record = names.iter().any(|(_, id, _)| id == container.id.as_str());
-                let has_one = |side: Side| names.iter().any(|(of, _, there)| *of == side && *there);
-                on_record || self.here && by_mark.is_some_and(|mark| !has_one(mark.side))
+                let has_one = |slot: &Slot| names.iter().any(|(of, _, there)| of == slot && *there);
+                on_record || self.here && by_mark.is_some_and(|mark| !has_one(&mark.slot))
             }
         }
     }
@@ -74,6 +74,7 @@ pub(super) async fn look(
     context: &Arc<Context>,
     gathered: &Gathered,
     clients: &CellClients,
+    written: &Written,
     chains: &[&Chain],
 ) -> Result<Confirmed, String> {
     let client = context.writer.client();
@@ -93,8 +94,15 @@ pub(super) async fn look(
     });
     let same_records = in_time(each.buffered(READS_AT_ONCE).try_all(|same| async move { same })).await?;
     let same_rules = has_same_rules(context, gathered).await?;
-    let arns: Vec<Arn> = chains.iter().filter_map(|chain| chain.container.clone()).collect();
-    let listing = observe::these(clients, &arns).await.map_err(|error| error.lasting())?;
+    let containers = chains.iter().filter_map(|chain| chain.container.clone());
+    let (parts, arns): (Vec<Arn>, Vec<Arn>) = containers.partition(|id| Part::parse(id).is_some());
+    let mut listing = match &arns[..] {
+        [] => Listing::default(),
+        arns => observe::these(clients, arns).await.map_err(|error| error.lasting())?,
+    };
+    let parts: BTreeSet<Part> = parts.iter().filter_map(Part::parse).collect();
+    let now = context.now();
+    listing.replace(objects::read(gathered, clients, written, &objects::of(&parts), &parts, now).await);
     Ok(Confirmed {
         declared: shares.iter().map(|share| declarer(share, gathered)).collect(),
         unchanged: same_rules && same_records,
@@ -131,8 +139,10 @@ fn declarer(share: &Guarded<Share>, gathered: &Gathered) -> Declarer {
     let key = ShareKey { namespace: share.namespace().unwrap_or_default(), name: share.name_any() };
     let Ok(share) = &share.0 else { return Declarer { key, names: None, here: true } };
     let containers = share.status.iter().flat_map(|status| &status.containers);
-    let on_record =
-        containers.filter_map(|c| Some((c.side.into(), c.id.clone()?, c.state != ContainerState::Gone)));
+    let on_record = containers.filter_map(|c| {
+        let id = c.container(&gathered.installation, &key)?;
+        Some((c.slot()?, id.to_string(), c.state != ContainerState::Gone))
+    });
     let names = on_record.collect();
     let placed = cell(share, [gathered.organization.clone()]);
     Declarer { key, names: Some(names), here: placed.map_or(true, |cell| cell == gathered.cell) }
@@ -219,8 +229,10 @@ fn is_as_planned(planned: &Share, live: &Share) -> bool {
     };
     let memory = |share: &Share| {
         let status = share.status.clone().unwrap_or_default();
-        let containers =
-            status.containers.into_iter().map(|c| (c.side, c.id, c.incarnation, c.adopting, c.widened));
+        let containers = status
+            .containers
+            .into_iter()
+            .map(|c| (c.mechanism, c.side, c.id, c.incarnation, c.adopting, c.widened));
         (containers.collect::<Vec<_>>(), status.pins, status.outside)
     };
     identity(planned) == identity(live) && memory(planned) == memory(live)
@@ -247,7 +259,8 @@ mod tests {
 
     #[test]
     fn what_is_gone_changed_or_perhaps_declared_is_not_removed() {
-        let orphan = ours("hub", Side::Inner).to(DATA, "ASSOCIATED").sharing("subnet/subnet-1", "ASSOCIATED");
+        let orphan =
+            ours("hub", &Slot::Inner).to(DATA, "ASSOCIATED").sharing("subnet/subnet-1", "ASSOCIATED");
         let id = || orphan.id.to_string();
         let declared = |names| vec![Declarer { key: key("hub"), names, here: true }];
         let elsewhere = |names| vec![Declarer { key: key("hub"), names, here: false }];
@@ -259,16 +272,16 @@ mod tests {
             (vec![], Some(&retagged), Some("not as it was")),
             (declared(None), Some(&orphan), Some("network-team/hub may declare it")),
             // On record as its own, there or not: a deleted one may have been restored.
-            (elsewhere(Some(vec![(Side::Inner, id(), true)])), Some(&orphan), Some("may declare it")),
-            (elsewhere(Some(vec![(Side::Inner, id(), false)])), Some(&orphan), Some("may declare it")),
+            (elsewhere(Some(vec![(Slot::Inner, id(), true)])), Some(&orphan), Some("may declare it")),
+            (elsewhere(Some(vec![(Slot::Inner, id(), false)])), Some(&orphan), Some("may declare it")),
             // By its mark, unless the Share has another one.
             (declared(Some(vec![])), Some(&orphan), Some("may declare it")),
             (
-                declared(Some(vec![(Side::Inner, "other".into(), false)])),
+                declared(Some(vec![(Slot::Inner, "other".into(), false)])),
                 Some(&orphan),
                 Some("may declare it"),
             ),
-            (declared(Some(vec![(Side::Inner, "other".into(), true)])), Some(&orphan), None),
+            (declared(Some(vec![(Slot::Inner, "other".into(), true)])), Some(&orphan), None),
         ];
         for (index, (declared, shown, expected)) in table.into_iter().enumerate() {
             let listing = listing(shown.cloned());

@@ -16,8 +16,8 @@ use crate::{
     api::Reason,
     aws::{fence, session::CellClients},
     controllers::context::Context,
-    mechanism::ram::apply::{Hands, apply},
-    model::{Arn, ShareKey, Side},
+    mechanism::apply::{Hands, Turns, apply},
+    model::{Arn, ShareKey, Slot},
     plan::{
         chain::{Chain, Owner},
         desired::Desired,
@@ -95,7 +95,7 @@ async fn confirmed<'c>(
         return (chains, vec![], listing);
     }
     let looked = if observed.read.is_full() {
-        confirm::look(context, gathered, clients, &chains).await
+        confirm::look(context, gathered, clients, &memory.written, &chains).await
     } else {
         Err("only a whole reading of the same pass removes what nobody declares".to_owned())
     };
@@ -178,8 +178,18 @@ async fn send(
     let recorded = record_intents(context, memory, gathered, desired, chains).await;
     let fence: Arc<dyn fence::Fence> = context.fence();
     let attempts = memory.attempts.clone();
-    let hands =
-        Hands { clients, fence: &fence, listing, installation: &gathered.installation, attempts: &attempts };
+    let (written, turns) = (Arc::clone(&memory.written), Turns::of(chains, &gathered.installation));
+    let hands = Hands {
+        clients,
+        fence: &fence,
+        listing,
+        installation: &gathered.installation,
+        attempts: &attempts,
+        tree: gathered.organization.as_names().tree(),
+        written: &written,
+        turns: &turns,
+        now: gathered.now,
+    };
     let mut carried = Vec::with_capacity(chains.len());
     for &chain in chains {
         let recorded = chain.owner.share().is_none_or(|share| recorded.contains(share));
@@ -192,7 +202,7 @@ async fn send(
         memory.setbacks.note(chain, receipts, Instant::now());
         remember(memory, context, gathered, chain, receipts);
         remember_create(memory, chain, receipts, unanswered.contains(&chain.owner), context.now());
-        remember_members(memory, desired, chain, receipts);
+        remember_members(memory, desired, chain, receipts, context.now());
     }
     // A spent token says that something was made: it is looked for at once.
     let spent = |r: &Receipt| r.failure().is_some_and(|failure| failure.then == Then::RenewToken);
@@ -203,6 +213,7 @@ async fn send(
     let there: BTreeSet<ShareKey> = gathered.shares().map(|(share, _)| key_of(share)).collect();
     memory.creates.retain(|(share, _), _| there.contains(share));
     memory.absent.keep_only(&there);
+    memory.unanswered.retain(|(share, _), _| there.contains(share));
     memory.flips.prune(gathered.now);
     // What AWS refused for good leaves nothing to be read back.
     let perhaps = |r: &Receipt| r.is_done() || r.failure().is_some_and(|f| f.then != Then::PersonMustAct);
@@ -266,15 +277,15 @@ fn remember(
     let now = context.now();
     for receipt in receipts {
         context.telemetry.step(receipt);
-        if let (Owner::Share(share, side), true) = (&chain.owner, receipt.is_done()) {
-            memory.flips.note_step(share, *side, &receipt.step, now);
+        if let (Owner::Share(share, slot), true) = (&chain.owner, receipt.is_done()) {
+            memory.flips.note_step(share, slot, &receipt.step, now);
         }
         match (&receipt.step.action, &receipt.outcome, &chain.container) {
             (Action::Create(create), Outcome::Done(Some(id)), _) => {
                 memory.expectations.made(made(id, create, gathered), now);
             }
             (action, outcome, Some(id)) if receipt.is_done() => {
-                let outer = chain.owner.side() == Some(Side::Outer);
+                let outer = chain.owner.slot() == Some(&Slot::Outer);
                 memory.attempts.answered(id, action, &chain.basis);
                 let listed = memory.listing.as_ref().and_then(|read| read.containers.get(id));
                 match outcome {

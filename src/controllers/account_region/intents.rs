@@ -20,7 +20,7 @@ use crate::{
         context::{Context, FINALIZER},
     },
     kube::write::WriteError,
-    model::{Arn, ShareKey, Side, Timestamp, mark::TAG_PREFIX},
+    model::{Arn, ShareKey, Slot, Timestamp, mark::TAG_PREFIX},
     plan::{
         chain::{Chain, Owner},
         desired::{Desired, DesiredShare},
@@ -37,7 +37,7 @@ const AT_ONCE: usize = 8;
 
 /// What must be on record of a container in its Share's status before a chain is sent.
 struct Intents<'a> {
-    side: Side,
+    slot: &'a Slot,
     /// The container, where there is one.
     container: Option<&'a Arn>,
     /// What makes it the Share's, if this chain does.
@@ -49,7 +49,7 @@ struct Intents<'a> {
 }
 
 impl<'a> Intents<'a> {
-    fn of(side: Side, chain: &'a Chain) -> Self {
+    fn of(slot: &'a Slot, chain: &'a Chain) -> Self {
         let mut widening = Members::default();
         chain.steps.iter().filter_map(put_in).for_each(|members| widening.extend(members));
         let tags = chain.steps.iter().filter_map(|step| match &step.action {
@@ -57,7 +57,7 @@ impl<'a> Intents<'a> {
             _ => None,
         });
         let tags = tags.flatten().collect();
-        Self { side, container: chain.container.as_ref(), intent: intent(chain), widening, tags }
+        Self { slot, container: chain.container.as_ref(), intent: intent(chain), widening, tags }
     }
 
     fn is_empty(&self) -> bool {
@@ -93,7 +93,9 @@ pub(super) fn intent(chain: &Chain) -> Option<Intent> {
         let Action::Create(create) = &step.action else { return None };
         Some(Intent::Create(create.incarnation, own(create.tags.keys())))
     };
-    let made = chain.steps.iter().find_map(create);
+    // An object is there anyway, and nothing but its policy is written.
+    let of_ram = chain.owner.slot().is_none_or(|slot| slot.side().is_some());
+    let made = chain.steps.iter().find_map(create).filter(|_| of_ram);
     made.or_else(|| chain.container.clone().filter(|_| chain.adopts).map(Intent::Adopt))
 }
 
@@ -109,17 +111,17 @@ pub(super) async fn record_intents(
 ) -> BTreeSet<ShareKey> {
     let mut intents: BTreeMap<ShareKey, Vec<Intents<'_>>> = BTreeMap::new();
     for chain in chains {
-        if let Owner::Share(share, side) = &chain.owner {
+        if let Owner::Share(share, slot) = &chain.owner {
             let of_share = intents.entry(share.clone()).or_default();
-            of_share.extend(Some(Intents::of(*side, chain)).filter(|intents| !intents.is_empty()));
+            of_share.extend(Some(Intents::of(slot, chain)).filter(|intents| !intents.is_empty()));
         }
     }
     let mut writes = vec![];
     for (share, _) in gathered.shares() {
         let key = key_of(share);
-        if let (Some(sides), Some(desired)) = (intents.remove(&key), desired.shares.get(&key)) {
+        if let (Some(slots), Some(desired)) = (intents.remove(&key), desired.shares.get(&key)) {
             writes
-                .push(async move { (record(context, gathered, share, desired, &sides).await, key) }.boxed());
+                .push(async move { (record(context, gathered, share, desired, &slots).await, key) }.boxed());
         }
     }
     let written: Vec<_> = stream::iter(writes).buffer_unordered(AT_ONCE).collect().await;
@@ -138,17 +140,17 @@ async fn record(
     gathered: &Gathered,
     share: &Share,
     desired: &DesiredShare,
-    sides: &[Intents<'_>],
+    slots: &[Intents<'_>],
 ) -> Option<Share> {
-    if !sides.is_empty() && !share.metadata.finalizers.iter().flatten().any(|f| f == FINALIZER) {
+    if !slots.is_empty() && !share.metadata.finalizers.iter().flatten().any(|f| f == FINALIZER) {
         return None;
     }
     let before = share.status.clone().unwrap_or_default();
     let mut status = before.clone();
-    for intents in sides {
+    for intents in slots {
         put(&mut status.containers, intents, &Time(gathered.now));
     }
-    if !sides.is_empty() && !desired.was_applied() {
+    if !slots.is_empty() && !desired.was_applied() {
         status.applied = status.applied.as_ref().map(superseded);
     }
     // What names mean, and since when somebody outside is declared, must not depend on a report that may never be made.
@@ -166,17 +168,18 @@ async fn record(
 
 fn put(containers: &mut Vec<ShareContainer>, intents: &Intents<'_>, now: &Time) {
     if let Some(intent) = &intents.intent {
-        put_intent(containers, intents.side, intent, now.clone());
+        put_intent(containers, intents.slot, intent, now.clone());
     }
     if intents.widening.is_empty() && intents.tags.is_empty() {
         return;
     }
-    if let Some(entry) = containers.iter_mut().find(|c| Side::from(c.side) == intents.side) {
+    if let Some(entry) = containers.iter_mut().find(|c| c.is(intents.slot)) {
         return note(entry, intents, now);
     }
     // It was found by its mark.
-    let id = intents.container.map(ToString::to_string);
-    let mut entry = ShareContainer { id, ..ShareContainer::new("ram", intents.side.into()) };
+    let id = intents.container.filter(|_| intents.slot.side().is_some()).map(ToString::to_string);
+    let found = ShareContainer::of(intents.slot);
+    let mut entry = ShareContainer { id: found.id.clone().or(id), ..found };
     note(&mut entry, intents, now);
     containers.push(entry);
 }
@@ -191,15 +194,15 @@ fn note(entry: &mut ShareContainer, intents: &Intents<'_>, now: &Time) {
 
 /// A create of the same incarnation that is on record already stays as it is: each retry would write the status again. The
 /// tags that it makes are ours to take away from then on, whatever the Share says by the time the create is answered.
-fn put_intent(containers: &mut Vec<ShareContainer>, side: Side, intent: &Intent, now: Time) {
-    let known = containers.iter().position(|c| Side::from(c.side) == side);
+fn put_intent(containers: &mut Vec<ShareContainer>, slot: &Slot, intent: &Intent, now: Time) {
+    let known = containers.iter().position(|c| c.is(slot));
     let before = known.and_then(|at| containers.get(at));
     let entry = ShareContainer {
         incarnation: before.map_or(1, |c| c.incarnation),
         state: ContainerState::Creating,
         tag_keys: before.map(|c| c.tag_keys.clone()).unwrap_or_default(),
         widened: before.map(|c| c.widened.clone()).unwrap_or_default(),
-        ..ShareContainer::new("ram", side.into())
+        ..ShareContainer::of(slot)
     };
     let entry = match intent {
         Intent::Create(incarnation, own) => {
@@ -231,19 +234,16 @@ fn put_intent(containers: &mut Vec<ShareContainer>, side: Side, intent: &Intent,
 
 /// The chains whose create is on record as sent already: what became of it then this pass cannot say.
 pub(super) fn unanswered(gathered: &Gathered, chains: &[&Chain]) -> BTreeSet<Owner> {
-    let on_record = |share: &Share, side: Side, incarnation: i64| {
+    let on_record = |share: &Share, slot: &Slot, incarnation: i64| {
         share.status.iter().flat_map(|status| &status.containers).any(|c| {
-            Side::from(c.side) == side
-                && c.incarnation == incarnation
-                && c.id.is_none()
-                && c.create_sent_at.is_some()
+            c.is(slot) && c.incarnation == incarnation && c.id.is_none() && c.create_sent_at.is_some()
         })
     };
     let shares: BTreeMap<ShareKey, &Share> =
         gathered.shares().map(|(share, _)| (key_of(share), share)).collect();
     let open = chains.iter().filter(|chain| match (&chain.owner, intent(chain)) {
-        (Owner::Share(key, side), Some(Intent::Create(incarnation, _))) => {
-            shares.get(key).is_some_and(|share| on_record(share, *side, incarnation))
+        (Owner::Share(key, slot), Some(Intent::Create(incarnation, _))) => {
+            shares.get(key).is_some_and(|share| on_record(share, slot, incarnation))
         }
         _ => false,
     });
@@ -258,12 +258,12 @@ pub(super) fn remember_create(
     unanswered: bool,
     now: Timestamp,
 ) {
-    let (Owner::Share(share, side), Some(receipt)) =
+    let (Owner::Share(share, slot), Some(receipt)) =
         (&chain.owner, receipts.iter().find(|r| matches!(r.step.action, Action::Create(_))))
     else {
         return;
     };
-    let key = (share.clone(), *side);
+    let key = (share.clone(), slot.clone());
     match &receipt.outcome {
         // A refusal says nothing of what was sent before.
         Outcome::NotSent(_) | Outcome::Failed(Failure { certain: true, .. }) if unanswered => {}
@@ -286,14 +286,22 @@ pub(super) fn remember_members(
     desired: &Desired,
     chain: &Chain,
     receipts: &[Receipt],
+    now: Timestamp,
 ) {
-    let Owner::Share(share, side) = &chain.owner else { return };
-    let key = (share.clone(), *side);
-    let ledger = desired.shares.get(share).and_then(|share| share.ledger.get(side));
+    let Owner::Share(share, slot) = &chain.owner else { return };
+    let key = (share.clone(), slot.clone());
+    let ledger = desired.shares.get(share).and_then(|share| share.ledger.get(slot));
     let before = ledger.map(|entry| entry.widened.clone()).unwrap_or_default();
     for receipt in receipts {
-        if let (Action::Disassociate(members), true) = (&receipt.step.action, receipt.is_done()) {
-            memory.absent.taken_out(key.clone(), members);
+        match &receipt.step.action {
+            Action::Disassociate(members) if receipt.is_done() => {
+                memory.absent.taken_out(key.clone(), members);
+            }
+            // A part is there again as soon as anything is granted; a resource share never is.
+            Action::Delete if receipt.is_done() && slot.object().is_some() => {
+                memory.absent.taken_out(key.clone(), &before);
+            }
+            _ => {}
         }
         let Some(members) = put_in(&receipt.step) else { continue };
         let refused = match &receipt.outcome {
@@ -303,6 +311,9 @@ pub(super) fn remember_members(
         };
         if !matches!(receipt.outcome, Outcome::NotSent(_)) {
             memory.absent.sent(&key, members);
+        }
+        if slot.object().is_some() && receipt.failure().is_some_and(|failure| !failure.certain) {
+            memory.unanswered.insert(key.clone(), now);
         }
         memory.absent.note(key.clone(), members, refused, &before);
     }

@@ -2,18 +2,19 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Duration,
 };
 
 use k8s_openapi::jiff::SignedDuration;
 use tokio::time::Instant;
 
-use super::{absent::Absent, setbacks::Setbacks};
+use super::{absent::Absent, objects::Round, setbacks::Setbacks};
 use crate::{
     api::Share,
     kube::own::Own,
-    mechanism::ram::apply::Attempts,
-    model::{Arn, Digest, ShareKey, Side, Timestamp},
+    mechanism::{key::written::Written, ram::apply::Attempts},
+    model::{Arn, Digest, ShareKey, Slot, Timestamp},
     plan::{
         change::ChangeKind,
         claim::{OPEN_SECONDS, Recollection},
@@ -22,6 +23,7 @@ use crate::{
         expect::{Expectations, WINDOW_SECONDS},
         observed::{Listing, Unknown},
         receipt::Then,
+        step::Members,
         view::Plan,
         widened::left_behind,
     },
@@ -58,10 +60,16 @@ pub struct CellMemory {
     pub last_write: Option<Instant>,
     /// When a re-read was last granted to a Share that asked for one.
     pub asked: BTreeMap<ShareKey, Instant>,
+    /// The looking through all objects of the cell.
+    pub round: Round,
+    /// The policies of objects that were written lately.
+    pub written: Arc<Written>,
     /// How often each thing was put right lately.
     pub flips: Flips,
     /// What is known of the creates on record that have no answer on record.
-    pub creates: BTreeMap<(ShareKey, Side), Sent>,
+    pub creates: BTreeMap<(ShareKey, Slot), Sent>,
+    /// When something was last put into a part without an answer.
+    pub unanswered: BTreeMap<(ShareKey, Slot), Timestamp>,
     /// The Shares as we wrote them last.
     pub own: Own<ShareKey, Share>,
     /// What is on record as put into containers and is certainly not there.
@@ -111,7 +119,7 @@ impl CellMemory {
     pub fn keep_some(&mut self, read: Listing, at: Timestamp) {
         self.expectations.settle(&read, |id| read.containers.contains_key(id), at);
         self.see(&read, at);
-        self.listing.get_or_insert_default().containers.extend(read.containers);
+        self.listing.get_or_insert_default().replace(read);
         self.unknown = None;
     }
 
@@ -142,13 +150,13 @@ impl CellMemory {
     pub fn recall(&mut self, desired: &Desired, plan: &Plan, now: Timestamp) -> bool {
         let mut put = vec![];
         for share in desired.shares.values() {
-            for (side, widened) in left_behind(share) {
-                let view = plan.shares.get(&share.key).and_then(|sides| sides.get(&side));
-                let Some(id) = view.filter(|view| !view.lost).and_then(|view| view.container.as_ref()) else {
+            for (slot, widened) in left_behind(share) {
+                let view = plan.shares.get(&share.key).and_then(|slots| slots.get(&slot));
+                let Some(id) = view.filter(|view| !view.lost).and_then(|view| view.id()) else {
                     continue;
                 };
-                let members = self.absent.rest(&(share.key.clone(), side), &widened);
-                put.push((id.clone(), side == Side::Outer, members));
+                let members = self.absent.rest(&(share.key.clone(), slot.clone()), &widened);
+                put.push((id.clone(), slot == Slot::Outer, members));
             }
         }
         self.listing.as_ref().is_some_and(|read| self.expectations.recall(read, &put, now))
@@ -189,13 +197,13 @@ impl Recollection for CellMemory {
         last.as_second() - since.as_second() >= needed
     }
 
-    fn token_is_spent(&self, share: &ShareKey, side: Side) -> bool {
-        self.setbacks.last_failure(share, side).is_some_and(|failure| failure.then == Then::RenewToken)
+    fn token_is_spent(&self, share: &ShareKey, slot: &Slot) -> bool {
+        self.setbacks.last_failure(share, slot).is_some_and(|failure| failure.then == Then::RenewToken)
     }
 
     /// Of a create that this memory knows nothing of, a former process may have died right after sending it.
-    fn open_until(&self, share: &ShareKey, side: Side) -> Option<Timestamp> {
-        let sent = match self.creates.get(&(share.clone(), side)) {
+    fn open_until(&self, share: &ShareKey, slot: &Slot) -> Option<Timestamp> {
+        let sent = match self.creates.get(&(share.clone(), slot.clone())) {
             Some(Sent::Refused) => return None,
             Some(Sent::Unanswered(at)) => Some(*at),
             None => self.begun,
@@ -206,7 +214,17 @@ impl Recollection for CellMemory {
         self.read_at.is_none_or(|read| read < shown).then_some(shown)
     }
 
-    fn is_contended(&self, share: &ShareKey, side: Side, change: &ChangeKind, now: Timestamp) -> bool {
-        self.flips.holds(share, side, change, now)
+    /// What this process has written and was answered is told from what was before it by the policy itself.
+    fn part_open_until(&self, share: &ShareKey, slot: &Slot, put_in: &Members) -> Option<Timestamp> {
+        let key = (share.clone(), slot.clone());
+        let unanswered = self.unanswered.get(&key).copied();
+        let by_another = self.begun.filter(|_| !self.absent.rest(&key, put_in).is_empty());
+        let sent = unanswered.max(by_another)?;
+        let shown = sent.checked_add(SignedDuration::from_secs(OPEN_SECONDS)).unwrap_or(Timestamp::MAX);
+        self.read_at.is_none_or(|read| read < shown).then_some(shown)
+    }
+
+    fn is_contended(&self, share: &ShareKey, slot: &Slot, change: &ChangeKind, now: Timestamp) -> bool {
+        self.flips.holds(share, slot, change, now)
     }
 }

@@ -8,6 +8,7 @@ pub mod execute;
 pub mod gather;
 mod intents;
 pub mod memory;
+pub(crate) mod objects;
 pub mod observe;
 mod record_status;
 pub(crate) mod records;
@@ -38,11 +39,14 @@ use crate::{
     model::{Cell, Timestamp},
     plan::{
         desired::Desired,
-        observed::Reading,
+        observed::{Reading, Unknown},
         receipt::{Outcome, Receipt},
         view::Plan,
     },
 };
+
+/// When an object is asked for again that AWS could not answer about for the moment.
+const PASSING_AGAIN: Duration = Duration::from_secs(15);
 
 /// How long a Share may wait for another object before its status says that it is stuck.
 const LIFTABLE: Duration = Duration::from_secs(601);
@@ -142,6 +146,7 @@ fn again(memory: &CellMemory, pass: &Pass<'_>) -> Duration {
         next_certainty(pass),
         pass.gathered.gate.settling.then_some(Duration::from_secs(5)),
         has_refusals(pass.desired).then_some(LIFTABLE),
+        passing(pass).then_some(PASSING_AGAIN),
     ];
     let unknown = matches!(pass.observed.reading, Reading::Unknown(_));
     let waits = waits.into_iter().enumerate().filter(|(index, _)| !unknown || *index == 1);
@@ -188,6 +193,12 @@ fn next_removal(pass: &Pass<'_>) -> Option<Duration> {
 
 fn seconds(seconds: i64) -> Duration {
     Duration::from_secs(u64::try_from(seconds).unwrap_or_default().clamp(1, 86_400))
+}
+
+/// Whether an object that a Share names could not be read for a reason that passes by itself.
+fn passing(pass: &Pass<'_>) -> bool {
+    let Reading::Complete { value, .. } = &pass.observed.reading else { return false };
+    pass.plan.unread_parts(value).any(|part| value.unread(part).is_some_and(Unknown::passes))
 }
 
 fn has_refusals(desired: &Desired) -> bool {

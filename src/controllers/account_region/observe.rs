@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::{
     gather::Gathered,
     memory::{ASKED_AT_MOST_EVERY, CellMemory},
+    objects,
 };
 use crate::{
     api::{Share, account_set::UndeclaredAction, annotations, duration},
@@ -18,7 +19,7 @@ use crate::{
     },
     controllers::context::Context,
     mechanism::ram::{failure, observe},
-    model::{Arn, Digest, ShareKey, Timestamp},
+    model::{Arn, Digest, Part, ShareKey, Timestamp},
     plan::{
         chain::Owner,
         desired::Desired,
@@ -90,7 +91,8 @@ pub async fn observe(
         Ok(clients) => clients,
         Err(error) => return failed(memory, observed, gathered, unreachable(&error)),
     };
-    match read(context, memory, gathered, &clients, need).await {
+    let parts = objects::parts(gathered, desired);
+    match read(context, memory, gathered, &clients, &parts, need).await {
         Ok(read) => {
             observed.read = read;
             observed.handled = asked.into_iter().map(|request| (request.share, request.text)).collect();
@@ -169,6 +171,7 @@ fn need(
         return Need::Everything;
     }
     let mut these: BTreeSet<Arn> = due().filter_map(|chain| chain.container.clone()).collect();
+    these.extend(draft.unread_parts(&held).cloned());
     these.extend(memory.expectations.containers());
     these.extend(asked.iter().flat_map(|request| &request.containers).cloned());
     if memory.is_converging(now) {
@@ -177,8 +180,9 @@ fn need(
     if these.is_empty() {
         return Need::Nothing;
     }
-    let whole = observe::calls_for_everything(&held);
-    if observe::calls_for_these(these.len()) < whole { Need::These(these) } else { Need::Everything }
+    let shares = these.iter().filter(|id| Part::parse(id).is_none()).count();
+    let few = shares == 0 || observe::calls_for_these(shares) < observe::calls_for_everything(&held);
+    if few { Need::These(these) } else { Need::Everything }
 }
 
 /// The containers in which AWS is still working on something that we wait for. Invitations are not waited for.
@@ -209,26 +213,39 @@ async fn read(
     memory: &mut CellMemory,
     gathered: &Gathered,
     clients: &CellClients,
+    parts: &BTreeSet<Part>,
     need: Need,
 ) -> Result<Read, AwsError> {
     match need {
         Need::Nothing => Ok(Read::These(BTreeSet::new())),
         Need::These(these) => {
-            let arns: Vec<Arn> = these.iter().cloned().collect();
+            let shares: Vec<Arn> = these.iter().filter(|id| Part::parse(id).is_none()).cloned().collect();
             let at = context.now();
-            match observe::these(clients, &arns).await {
-                Ok(read) => {
+            let read = match &shares[..] {
+                [] => Ok(Listing::default()),
+                shares => observe::these(clients, shares).await,
+            };
+            match read {
+                Ok(mut read) => {
+                    let touched: Vec<Part> = these.iter().filter_map(Part::parse).collect();
+                    let asked = objects::of(&touched);
+                    let parts: BTreeSet<Part> = parts.iter().chain(&touched).cloned().collect();
+                    let written = &memory.written;
+                    read.replace(objects::read(gathered, clients, written, &asked, &parts, at).await);
+                    // What AWS shows as it was before our last write is not read.
+                    let is_read = |id: &Arn| Part::parse(id).is_none() || read.containers.contains_key(id);
+                    let these = these.into_iter().filter(is_read).collect();
                     memory.keep_some(read, at);
                     Ok(Read::These(these))
                 }
                 // One of them is gone, or not there yet: only a whole reading can tell which.
                 Err(error) if error.disposition == Disposition::Replan(Replan::UnknownResource) => {
-                    everything(context, memory, gathered, clients).await
+                    everything(context, memory, gathered, clients, parts).await
                 }
                 Err(error) => Err(error),
             }
         }
-        Need::Everything => everything(context, memory, gathered, clients).await,
+        Need::Everything => everything(context, memory, gathered, clients, parts).await,
     }
 }
 
@@ -237,18 +254,20 @@ async fn everything(
     memory: &mut CellMemory,
     gathered: &Gathered,
     clients: &CellClients,
+    parts: &BTreeSet<Part>,
 ) -> Result<Read, AwsError> {
     let at = context.now();
-    let listing = observe::everything(clients).await?;
-    let of_shares = gathered.shares().flat_map(|(share, _)| recorded(share));
+    let mut listing = observe::everything(clients).await?;
+    listing.replace(objects::read_with_others(memory, gathered, clients, parts, at).await);
+    let of_shares = gathered.shares().flat_map(|(share, _)| recorded(gathered, share));
     let recorded: BTreeSet<Arn> = of_shares.chain(gathered.records.keys().cloned()).collect();
     memory.keep_full(listing, &recorded, at, Instant::now() + interval(gathered));
     Ok(Read::Everything)
 }
 
-fn recorded(share: &Share) -> Vec<Arn> {
+fn recorded(gathered: &Gathered, share: &Share) -> Vec<Arn> {
     let containers = share.status.iter().flat_map(|status| &status.containers);
-    containers.filter_map(|container| container.id.as_ref()?.parse().ok()).collect()
+    containers.filter_map(|entry| entry.container(&gathered.installation, &key_of(share))).collect()
 }
 
 /// `spec.interval`, spread by a tenth either way so that cells do not march in step.
@@ -286,7 +305,7 @@ fn requests(memory: &CellMemory, gathered: &Gathered, now: Instant) -> (Vec<Requ
             .map(|last| ASKED_AT_MOST_EVERY.saturating_sub(now.saturating_duration_since(*last)));
         match wait.filter(|wait| !wait.is_zero()) {
             Some(wait) => put_off = Some(put_off.map_or(wait, |known| known.min(wait))),
-            None => granted.push(Request { share: key, text, containers: recorded(share) }),
+            None => granted.push(Request { share: key, text, containers: recorded(gathered, share) }),
         }
     }
     (granted, put_off)

@@ -61,7 +61,7 @@ pub(super) fn status(
         conditions: before.conditions.clone(),
         account: cell.account.to_string(),
         region: cell.region.to_string(),
-        mechanism: "ram".to_owned(),
+        mechanism: container.mechanism().to_string(),
         id: container.id.to_string(),
         name: Some(container.name.clone()),
         why: undeclared.why,

@@ -21,7 +21,7 @@ use crate::{
         annotations,
         conditions::{self, STALLED},
         formats::STATUS_LIST_MAX,
-        share_status::{self, ContainerState, ShareContainer},
+        share_status::{ContainerState, ShareContainer},
         undeclared_share::{
             Decision, Origin, Phase, UndeclaredEnd, UndeclaredPrincipal, UndeclaredShareSpec,
             UndeclaredShareStatus, Why,
@@ -29,13 +29,14 @@ use crate::{
     },
     controllers::{context::Context, telemetry::Weight},
     kube::{watched::readable, write::WriteError},
-    model::{Arn, Cell},
+    model::{Arn, Cell, Side},
     plan::{
         chain::Owner,
         claim::Recollection,
         desired::{DesiredShare, Fate},
-        observed::Listing,
+        observed::{Listing, Reading},
         receipt::{Failure, Receipt},
+        resolve::key_of,
         sweep::{Verdict, ignored},
         undeclared::{Undeclared, record_name},
     },
@@ -94,11 +95,13 @@ fn is_settled(
     // What somebody decided is not forgotten while there is anything to decide about.
     let decided = record.spec.decision != Decision::None;
     match container {
+        // What was not read says nothing.
+        _ if id_of(record).is_some_and(|id| !listing.is_of_now(&id)) => false,
         // The consent may yet say `force`.
         Some(container) if pass.plan.adopting.contains_key(&container.id) => false,
         // The word of a person and an end are not forgotten for one odd reading.
         None => pass.observed.read.is_full() && id_of(record).is_none_or(|id| memory.unlisted_for_long(&id)),
-        Some(container) if !container.state.is_live() => true,
+        Some(container) if !container.is_live() => true,
         Some(_) if claimed => !names_of_released(pass).contains(name),
         Some(_) => !just_released && !decided,
     }
@@ -145,7 +148,7 @@ async fn show(
 ) -> Result<(), WriteError> {
     let before = existing.and_then(|record| record.status.clone()).unwrap_or_default();
     let sightings = Sightings {
-        full: pass.observed.read.is_full(),
+        full: pass.observed.read.is_full() && is_of_now(pass, &undeclared.container.id),
         set: uid(&pass.gathered.set),
         now: pass.gathered.now,
     };
@@ -161,6 +164,11 @@ async fn show(
         tell(context, existing, &before, &after);
     }
     Ok(())
+}
+
+/// Whether a container was read in this pass: not each object is, each time.
+fn is_of_now(pass: &Pass<'_>, container: &Arn) -> bool {
+    matches!(&pass.observed.reading, Reading::Complete { value, .. } if value.is_of_now(container))
 }
 
 /// What keeps the removal of a container from being made.
@@ -220,11 +228,16 @@ pub(crate) fn is_abandoned(share: &Share) -> bool {
 /// Puts what a Share's status knows of its containers on record, without asking AWS.
 pub(crate) async fn abandon(context: &Arc<Context>, cell: &Cell, share: &Share) -> Result<(), WriteError> {
     let known = share.status.clone().unwrap_or_default();
+    let installation = context.installation().map(|installation| installation.spec.id).unwrap_or_default();
+    let key = key_of(share);
     let held = |c: &&ShareContainer| c.state != ContainerState::Gone;
     for container in known.containers.iter().filter(held) {
-        let Some(arn) = container.id.as_ref().and_then(|id| id.parse::<Arn>().ok()) else { continue };
-        let outer = container.side == share_status::Side::Outer;
-        let principals = known.principals.iter().filter(|p| p.external == outer && !p.id.is_empty());
+        // What a later version shared is on record as it stands.
+        let as_written = || container.id.as_ref()?.parse::<Arn>().ok();
+        let Some(arn) = container.container(&installation, &key).or_else(as_written) else { continue };
+        let side = container.slot().and_then(|slot| slot.side());
+        let is_in = |external| side.is_none_or(|side| external == (side == Side::Outer));
+        let principals = known.principals.iter().filter(|p| is_in(p.external) && !p.id.is_empty());
         let name = record_name(cell, &arn);
         // Read live: a former attempt may have made it and died before it was filled in.
         let existing = context.writer.live::<UndeclaredShare>(&name).await?;
@@ -281,7 +294,7 @@ pub(super) async fn release(
     let views = pass.plan.shares.get(&desired.key).into_iter().flat_map(BTreeMap::values);
     let containers =
         views.filter(|view| !view.lost).filter_map(|view| listing?.containers.get(view.container.as_ref()?));
-    for container in containers.filter(|container| container.state.is_live()) {
+    for container in containers.filter(|container| container.is_live()) {
         let name = record_name(cell, &container.id);
         // Read live: the Share goes once this is written, so it must not be passed over for what the store has not seen.
         let live = context.writer.live::<UndeclaredShare>(&name).await?;

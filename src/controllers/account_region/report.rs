@@ -19,15 +19,15 @@ use crate::{
         telemetry::{CellFigures, Weight},
     },
     kube::write::WriteError,
-    model::{Arn, ShareKey, Side},
+    model::{Arn, ShareKey, Slot},
     mutant::{self, Mutant},
     plan::{
         desired::{Desired, DesiredShare, Fate},
         observed::{Container, Listing, Reading, Unknown},
         receipt::Receipt,
-        report::{ShareReport, share_status},
+        report::{ShareReport, beyond_this_version, share_status},
         resolve::key_of,
-        view::Plan,
+        view::{Plan, SlotView},
     },
 };
 
@@ -140,10 +140,7 @@ fn statuses<'a>(
             if listing.is_none() && unknown.is_none() {
                 return None;
             }
-            let off_record = [Side::Inner, Side::Outer].into_iter();
-            let off_record =
-                off_record.filter_map(|side| Some((side, memory.absent.off_record(&desired.key, side)?)));
-            let off_record = off_record.collect();
+            let off_record = memory.absent.off_record(&desired.key);
             let status = share_status(&ShareReport {
                 share,
                 desired,
@@ -182,19 +179,19 @@ fn only_conditions(share: &Share, status: ShareStatus) -> ShareStatus {
 
 fn ids(plan: &Plan, desired: &DesiredShare) -> impl Iterator<Item = Arn> {
     let views = plan.shares.get(&desired.key).into_iter().flat_map(BTreeMap::values);
-    views.filter_map(|view| view.container.clone()).collect::<Vec<_>>().into_iter()
+    views.filter_map(|view| view.id().cloned()).collect::<Vec<_>>().into_iter()
 }
 
 fn containers<'l>(
     plan: &Plan,
     desired: &DesiredShare,
     listing: Option<&'l Listing>,
-) -> BTreeMap<Side, &'l Container> {
+) -> BTreeMap<Slot, &'l Container> {
     let views = plan.shares.get(&desired.key).into_iter().flatten();
     views
-        .filter_map(|(side, view)| {
+        .filter_map(|(slot, view)| {
             let container = listing?.containers.get(view.container.as_ref()?)?;
-            (!view.lost).then_some((*side, container))
+            (!view.lost).then_some((slot.clone(), container))
         })
         .collect()
 }
@@ -212,6 +209,7 @@ async fn share_outcome(
     if share.metadata.deletion_timestamp.is_some()
         && listing.is_some()
         && has_left(memory, pass.plan, desired)
+        && beyond_this_version(share).is_none()
     {
         if desired.fate == Fate::Release {
             records::release(context, pass, desired, listing).await?;
@@ -241,15 +239,12 @@ async fn abandon(context: &Arc<Context>, pass: &Pass<'_>) -> Result<(), WriteErr
 /// Whether nothing of a Share that is being deleted is left to do: revoked and read back, or to be released.
 fn has_left(memory: &CellMemory, plan: &Plan, desired: &DesiredShare) -> bool {
     let views = plan.shares.get(&desired.key);
-    let sides = || views.into_iter().flat_map(BTreeMap::values);
-    let gone = sides().all(|view| view.lost || (view.container.is_none() && view.is_settled()));
+    let slots = || views.into_iter().flat_map(BTreeMap::values);
+    let gone = slots().all(|view| view.lost || (view.container.is_none() && view.is_settled()));
     // What cannot be seen yet cannot be put on record yet either.
-    let seen = sides().all(|view| view.open_until.is_none() && !view.unlisted);
-    let awaited = desired
-        .ledger
-        .values()
-        .filter_map(|entry| entry.id.as_ref())
-        .any(|id| memory.expectations.concern(id));
+    let seen = slots().all(|view| view.open_until.is_none() && !view.unlisted && view.unread.is_none());
+    let on_record = desired.ledger.values().filter_map(|entry| entry.id.as_ref());
+    let awaited = on_record.chain(slots().filter_map(SlotView::id)).any(|id| memory.expectations.concern(id));
     match desired.fate {
         Fate::Keep | Fate::Undecided => false,
         Fate::Release => seen,

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 use tokio::time::Instant;
 
 use crate::{
-    model::{Digest, ShareKey, Side},
+    model::{Digest, ShareKey, Slot},
     plan::{
         chain::{Chain, Owner},
         change::Effect,
@@ -42,9 +42,9 @@ impl Setbacks {
         (now < setback.due && setback.chain == fingerprint(chain)).then_some(setback.receipts.as_slice())
     }
 
-    /// The failure that holds a side of a Share up.
-    pub fn last_failure(&self, share: &ShareKey, side: Side) -> Option<&Failure> {
-        self.0.get(&Owner::Share(share.clone(), side))?.receipts.iter().find_map(Receipt::failure)
+    /// The failure that holds a container of a Share up.
+    pub fn last_failure(&self, share: &ShareKey, slot: &Slot) -> Option<&Failure> {
+        self.0.get(&Owner::Share(share.clone(), slot.clone()))?.receipts.iter().find_map(Receipt::failure)
     }
 
     /// Takes note of what came of a chain that was sent.
@@ -106,7 +106,7 @@ mod tests {
     fn chain(basis: &str, effect: Effect) -> Chain {
         let step = Step { action: Action::Delete, effect, causes: BTreeSet::new() };
         Chain {
-            owner: Owner::Share(key("hub"), Side::Inner),
+            owner: Owner::Share(key("hub"), Slot::Inner),
             uid: "u".into(),
             generation: 1,
             digest: Digest::of(["plan"]),

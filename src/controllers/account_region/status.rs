@@ -14,8 +14,11 @@ use crate::{
         conditions::{self, HALTED, OBSERVED, READY, RECONCILING, REMOVALS_HELD, STALLED, Status},
         share_status::ShareStatus,
     },
-    model::Timestamp,
-    plan::{govern::name_of, observed::Reading},
+    model::{Mechanism, Timestamp},
+    plan::{
+        govern::name_of,
+        observed::{Container, Origin, Reading, Unknown},
+    },
 };
 
 /// The status as it should stand.
@@ -29,6 +32,7 @@ pub(super) fn region_status<'s>(
     let gathered = pass.gathered;
     let now = gathered.now;
     let generation = region.metadata.generation;
+    let mechanisms = mechanisms(memory, &before);
     let mut status = AccountRegionStatus {
         observed_generation: generation,
         conditions: before.conditions.clone(),
@@ -37,7 +41,7 @@ pub(super) fn region_status<'s>(
         account_set: Some(name_of(&gathered.set)),
         released: None,
         access: gathered.set.spec.access.clone(),
-        mechanisms: vec![mechanism(memory, before.mechanisms.first())],
+        mechanisms,
         counts: if memory.unknown.is_some() { before.counts } else { Some(counts(pass, shares)) },
         held: held(pass, before.held.as_ref()),
         approved: approved(region, pass, before.approved.as_ref()),
@@ -170,19 +174,29 @@ fn write_observed(
     }
 }
 
-fn mechanism(memory: &CellMemory, before: Option<&MechanismState>) -> MechanismState {
-    let unknown = memory.unknown.as_ref();
-    let live = memory.listing.as_ref().map(|listing| listing.live().count());
-    let containers =
-        live.and_then(|n| i32::try_from(n).ok()).or(before.map(|b| b.containers)).unwrap_or_default();
-    MechanismState {
-        name: "ram".to_owned(),
+/// Of each way of sharing whether all of it was read. Of keys that no Share names little is said where the role may not list them.
+fn mechanisms(memory: &CellMemory, before: &AccountRegionStatus) -> Vec<MechanismState> {
+    let live = |mechanism| {
+        let ours_to_change = |container: &&Container| container.origin != Origin::OwnPolicy;
+        let live = memory.listing.as_ref()?.live().filter(ours_to_change);
+        let all = live.filter(|container| container.mechanism() == mechanism);
+        i32::try_from(all.count()).ok()
+    };
+    let known = |mechanism: Mechanism| {
+        let former = before.mechanisms.iter().find(|state| state.name == mechanism.as_str());
+        live(mechanism).or(former.map(|state| state.containers)).unwrap_or_default()
+    };
+    let state = |mechanism: Mechanism, unknown: Option<&(Unknown, Timestamp)>| MechanismState {
+        name: mechanism.to_string(),
         listing: if unknown.is_none() { Listing::Complete } else { Listing::Unknown },
         reason: unknown.map(|(unknown, _)| unknown.reason.to_owned()),
         message: unknown.map(|(unknown, _)| unknown.message.clone()),
         unknown_since: unknown.map(|(_, since)| Time(*since)),
-        containers,
-    }
+        containers: known(mechanism),
+    };
+    let ram = state(Mechanism::Ram, memory.unknown.as_ref());
+    let key = state(Mechanism::Key, memory.unknown.as_ref().or(memory.round.problem.as_ref()));
+    vec![ram, key]
 }
 
 fn counts<'s>(pass: &Pass<'_>, shares: impl Iterator<Item = &'s ShareStatus>) -> CellCounts {

@@ -9,7 +9,7 @@ use super::{
     world::{Dice, ENFORCE, TreeView, World, plan_of},
 };
 use crate::{
-    model::{Arn, ResourceType, Side},
+    model::{Arn, ResourceType, Slot},
     plan::{
         desired::{Desired, DesiredContainer},
         fixture::{at, lines},
@@ -93,7 +93,7 @@ pub(super) fn execute(
     plan: &Plan,
     aws: &mut Aws,
     most: usize,
-) -> Result<Vec<(usize, Side, Arn)>, TestCaseError> {
+) -> Result<Vec<(usize, Slot, Arn)>, TestCaseError> {
     let mut made = vec![];
     let steps = plan.chains.iter().flat_map(|chain| chain.steps.iter().map(move |step| (chain, step)));
     for (chain, step) in steps.take(most) {
@@ -103,7 +103,7 @@ pub(super) fn execute(
             Ok(id) if chain.container.is_none() => {
                 let index =
                     world.shares.iter().position(|(share, _)| Some(&key_of(share)) == chain.owner.share());
-                made.push((index.unwrap(), chain.owner.side().unwrap(), id));
+                made.push((index.unwrap(), chain.owner.slot().unwrap().clone(), id));
             }
             Ok(_) => {}
         }
@@ -155,8 +155,8 @@ pub(super) fn outcome(world: &World, aws: &Aws) -> BTreeMap<String, String> {
     let desired = world.desired(world.known(), aws.now);
     let plan = plan_of(&desired, &aws.listing, &ENFORCE, aws.now);
     let mut outcome = BTreeMap::new();
-    for (key, sides) in &plan.shares {
-        for (side, view) in sides {
+    for (key, slots) in &plan.shares {
+        for (slot, view) in slots {
             let container = view.container.as_ref().filter(|_| !view.lost);
             let container = container.and_then(|id| aws.listing.containers.get(id));
             let grants = container.map(aws::grants).unwrap_or_default();
@@ -165,7 +165,7 @@ pub(super) fn outcome(world: &World, aws: &Aws) -> BTreeMap<String, String> {
                     "{} {} {:?} {grants:?}",
                     container.name, container.allows_external, container.tags
                 );
-                outcome.insert(format!("{key} {side}"), words);
+                outcome.insert(format!("{key} {slot}"), words);
             }
         }
     }

@@ -6,7 +6,7 @@ use super::aws::{Aws, CURRENT, marker};
 use crate::{
     api::{Share, SharingPolicy, share::Enforcement, share::Target},
     mechanism::plan::{Circumstances, plan},
-    model::{Arn, Mark, ResourceType, Side, Timestamp},
+    model::{Arn, Mark, ResourceType, Slot, Timestamp},
     org::{Tree, tree},
     plan::{
         budget,
@@ -131,18 +131,18 @@ impl World {
             untouchable: BTreeSet::new(),
         };
         for index in 0..world.shares.len() {
-            for side in [Side::Inner, Side::Outer] {
-                world.container(dice, index, side);
-                world.stranger(dice, index, side);
+            for slot in &Slot::RAM {
+                world.container(dice, index, slot);
+                world.stranger(dice, index, slot);
             }
         }
         world
     }
 
-    fn container(&mut self, dice: &mut Dice<'_>, index: usize, side: Side) {
+    fn container(&mut self, dice: &mut Dice<'_>, index: usize, slot: &Slot) {
         let (share, _) = &mut self.shares[index];
         let name = share.metadata.name.clone().unwrap();
-        let mut container = filled(dice, ours(&name, side));
+        let mut container = filled(dice, ours(&name, slot));
         let id = container.id.clone();
         match dice.below(8) {
             0 => return,
@@ -158,21 +158,21 @@ impl World {
         }
         let marked = container.mark().is_some();
         if !(marked && dice.rarely(3)) {
-            *share = share.clone().holding(side, Some(&id), 1);
+            *share = share.clone().holding(slot, Some(&id), 1);
         }
         self.listing.containers.insert(id, container);
     }
 
     /// A container that looks like the Share's and is not.
-    fn stranger(&mut self, dice: &mut Dice<'_>, index: usize, side: Side) {
+    fn stranger(&mut self, dice: &mut Dice<'_>, index: usize, slot: &Slot) {
         let name = self.shares[index].0.metadata.name.clone().unwrap();
-        let look_alike = filled(dice, ours(&name, side));
-        let mut stranger = Container { id: container_id(&format!("a-stranger-{name}-{side}")), ..look_alike };
+        let look_alike = filled(dice, ours(&name, slot));
+        let mut stranger = Container { id: container_id(&format!("a-stranger-{name}-{slot}")), ..look_alike };
         match dice.below(4) {
             0 => return,
             1 => stranger.tags.clear(),
             2 => stranger.origin = Origin::ServiceManaged("CREATED_FROM_POLICY".into()),
-            _ => stranger = stranger.marked("them", &name, side),
+            _ => stranger = stranger.marked("them", &name, slot),
         }
         self.untouchable.insert(stranger.id.clone());
         self.listing.containers.insert(stranger.id.clone(), stranger);
@@ -218,19 +218,19 @@ impl World {
     }
 
     /// Writes down what a pass knows afterwards, as status does.
-    pub(super) fn report(&mut self, desired: &Desired, plan: &Plan, made: &[(usize, Side, Arn)]) {
-        for (index, side, id) in made {
+    pub(super) fn report(&mut self, desired: &Desired, plan: &Plan, made: &[(usize, Slot, Arn)]) {
+        for (index, slot, id) in made {
             let (share, _) = &mut self.shares[*index];
-            *share = share.clone().holding(*side, Some(id), 1);
+            *share = share.clone().holding(slot, Some(id), 1);
         }
         for (share, _) in &mut self.shares {
             let key = crate::plan::resolve::key_of(share);
-            for (side, view) in &plan.shares[&key] {
+            for (slot, view) in &plan.shares[&key] {
                 if let Some(id) = view.container.as_ref().filter(|_| !view.lost) {
                     let before = share.clone();
                     let kept = before.status.iter().flat_map(|s| &s.containers);
-                    let old = kept.filter(|c| Side::from(c.side) == *side).flat_map(|c| c.tag_keys.clone());
-                    *share = before.clone().holding(*side, Some(id), 1);
+                    let old = kept.filter(|c| c.is(slot)).flat_map(|c| c.tag_keys.clone());
+                    *share = before.clone().holding(slot, Some(id), 1);
                     if !plan.chains.is_empty() {
                         let status = share.status.as_mut().unwrap();
                         status.containers.last_mut().unwrap().tag_keys.extend(old);

@@ -69,12 +69,12 @@ fn a_days_work() -> (Vec<(Share, Departure)>, Listing) {
     let mut shares = staying([fresh, edited, ended]);
     shares.extend([(deleted, Departure::Deleted), (swept, Departure::SweptAway)]);
     let full = |name: &str, whom: &str| {
-        ours(name, Side::Inner).to(whom, "ASSOCIATED").sharing(GATEWAY, "ASSOCIATED")
+        ours(name, &Slot::Inner).to(whom, "ASSOCIATED").sharing(GATEWAY, "ASSOCIATED")
     };
-    let outer = ours("ended", Side::Outer).to_outsider(PARTNER, "ASSOCIATED").sharing(GATEWAY, "ASSOCIATED");
+    let outer = ours("ended", &Slot::Outer).to_outsider(PARTNER, "ASSOCIATED").sharing(GATEWAY, "ASSOCIATED");
     let legacy = Container { id: container_id("legacy"), tags: BTreeMap::new(), ..full("fresh", DATA) };
     let theirs =
-        Container { id: container_id("theirs"), ..full("fresh", DATA) }.marked("them", "fresh", Side::Inner);
+        Container { id: container_id("theirs"), ..full("fresh", DATA) }.marked("them", "fresh", &Slot::Inner);
     let by_policy = Origin::ServiceManaged("CREATED_FROM_POLICY".into());
     let managed = Container { id: container_id("managed"), origin: by_policy, ..full("fresh", DATA) };
     let containers = [
@@ -147,7 +147,7 @@ fn one_hundred_and_fifty_resources_are_a_create_and_then_the_rest() {
     let shares = staying([share("hub").of(&names).with([account(DATA)])]);
     let first = whole_plan(&shares, &listing([]), &OPEN, &policies());
     assert_eq!((first.chains.len(), first.chains[0].steps.len()), (1, 1));
-    let mut made = ours("hub", Side::Inner).to(DATA, "ASSOCIATED");
+    let mut made = ours("hub", &Slot::Inner).to(DATA, "ASSOCIATED");
     for name in &names[..100] {
         made = made.sharing(name, "ASSOCIATING");
     }
@@ -159,28 +159,28 @@ fn one_hundred_and_fifty_resources_are_a_create_and_then_the_rest() {
 
 #[test]
 fn a_container_taken_by_somebody_else_is_nobodys_to_account_for_and_no_second_is_made() {
-    let taken = ours("hub", Side::Inner).marked("them", "hub", Side::Inner);
-    let hub = share("hub").of(&[GATEWAY]).with([account(DATA)]).holding(Side::Inner, Some(&taken.id), 1);
+    let taken = ours("hub", &Slot::Inner).marked("them", "hub", &Slot::Inner);
+    let hub = share("hub").of(&[GATEWAY]).with([account(DATA)]).holding(&Slot::Inner, Some(&taken.id), 1);
     let plan = whole_plan(&staying([hub]), &listing([taken]), &OPEN, &policies());
     assert!(plan.is_empty());
-    assert!(plan.shares[&key("hub")][&Side::Inner].lost);
+    assert!(plan.shares[&key("hub")][&Slot::Inner].lost);
     assert_eq!(plan.undeclared.iter().map(|u| u.why).collect::<Vec<_>>(), [Why::OtherInstallation]);
 }
 
 #[test]
 fn a_view_is_settled_only_when_nothing_is_done_held_or_awaited() {
-    let right = ours("hub", Side::Inner).to(DATA, "ASSOCIATED").sharing(GATEWAY, "ASSOCIATED");
+    let right = ours("hub", &Slot::Inner).to(DATA, "ASSOCIATED").sharing(GATEWAY, "ASSOCIATED");
     let hub = share("hub").of(&[GATEWAY]).with([account(DATA)]);
     let settled = |share: &Share, container: Container, gate: &Gate| {
         let plan = whole_plan(&staying([share.clone()]), &listing([container]), gate, &policies());
-        plan.shares[&key("hub")][&Side::Inner].is_settled()
+        plan.shares[&key("hub")][&Slot::Inner].is_settled()
     };
     assert!(settled(&hub, right.clone(), &OPEN));
     let renamed = right.clone().named("drifted");
     assert!(!settled(&hub, renamed.clone(), &OPEN));
     assert!(!settled(&hub, renamed, &Gate { mode: Mode::Report, ..OPEN }));
     assert!(!settled(&hub, right.clone().being("PENDING"), &OPEN));
-    let unlisted = hub.holding(Side::Inner, Some(&container_id("new")), 1);
+    let unlisted = hub.holding(&Slot::Inner, Some(&container_id("new")), 1);
     let other = Container { tags: BTreeMap::new(), ..right };
     assert!(!settled(&unlisted, other, &OPEN));
 }
@@ -188,12 +188,12 @@ fn a_view_is_settled_only_when_nothing_is_done_held_or_awaited() {
 #[test]
 fn drift_is_what_differs_from_what_was_carried_out_before() {
     let hub = share("hub").of(&[GATEWAY]).with([account(DATA)]);
-    let drifted = ours("hub", Side::Inner).to(PARTNER, "ASSOCIATED").sharing(GATEWAY, "ASSOCIATED");
+    let drifted = ours("hub", &Slot::Inner).to(PARTNER, "ASSOCIATED").sharing(GATEWAY, "ASSOCIATED");
     let digest = resolved(&hub, known(&tree()), &policies()).digest;
     let applied = hub.clone().applied(digest.as_str());
     let count = |share: Share| {
         let plan = whole_plan(&staying([share]), &listing([drifted.clone()]), &OPEN, &policies());
-        plan.shares[&key("hub")][&Side::Inner].drift().count()
+        plan.shares[&key("hub")][&Slot::Inner].drift().count()
     };
     assert_eq!((count(hub), count(applied.clone())), (0, 2));
     let gate = Gate { report_drift: true, ..OPEN };
@@ -212,7 +212,7 @@ fn where_a_permission_is_fought_over_nobody_is_added_under_the_wrong_one() {
     let hub = share("hub").of(&[GATEWAY]).with([account(DATA), unit("Root/Workloads")]);
     let digest = resolved(&hub, known(&tree()), &policies()).digest;
     let wrong = permission("arn:aws:ram::aws:permission/AWSRAMPermissionTransitGatewayFull", "1");
-    let mut swapped = ours("hub", Side::Inner).to(DATA, "ASSOCIATED").sharing(GATEWAY, "ASSOCIATED");
+    let mut swapped = ours("hub", &Slot::Inner).to(DATA, "ASSOCIATED").sharing(GATEWAY, "ASSOCIATED");
     swapped.permissions.insert("ec2:TransitGateway".into(), wrong);
     let contended = |kind: &ChangeKind| matches!(kind, ChangeKind::SetPermission(_));
     let shares = staying([hub.applied(digest.as_str())]);
@@ -224,7 +224,7 @@ fn where_a_permission_is_fought_over_nobody_is_added_under_the_wrong_one() {
         &policies(),
     );
     assert!(plan.chains.is_empty(), "{:?}", lines(&plan));
-    let held = &plan.shares[&key("hub")][&Side::Inner].held;
+    let held = &plan.shares[&key("hub")][&Slot::Inner].held;
     assert!(held.iter().all(|(_, reason)| *reason == Reason::Contended) && held.len() == 2, "{held:?}");
     assert!(!whole_plan(&shares, &listing([swapped]), &OPEN, &policies()).chains.is_empty());
 }
@@ -233,7 +233,7 @@ fn where_a_permission_is_fought_over_nobody_is_added_under_the_wrong_one() {
 fn a_removal_is_laid_to_what_moved() {
     let tree = tree();
     let wants = share("hub").of(&[GATEWAY]).with([account("data-prod")]);
-    let container = ours("hub", Side::Inner)
+    let container = ours("hub", &Slot::Inner)
         .to(DATA, "ASSOCIATED")
         .to("333344445555", "ASSOCIATED")
         .sharing(GATEWAY, "ASSOCIATED");

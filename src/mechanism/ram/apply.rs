@@ -1,11 +1,6 @@
-//! Carries out the steps of a plan, one AWS write each, in order; the first failure ends a chain.
-//!
-//! Nothing is decided here. Ownership is checked once more, on the container as it was just read.
+//! Writes resource shares: one AWS call a step.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ram::{
     config::{Config, retry::RetryConfig},
@@ -13,25 +8,19 @@ use aws_sdk_ram::{
 };
 
 use crate::{
-    api::Reason,
     aws::{
-        audit::Subject,
         calls::Leave,
-        errors::{AwsError, Disposition, Replan},
-        fence::Fence,
+        errors::AwsError,
         paging::{Page, collect},
         session::CellClients,
     },
-    mechanism::ram::failure,
-    model::{Arn, Digest, Mark, Side, token},
+    mechanism::apply::Hands,
+    model::{Arn, Digest, Side, Slot, token},
     mutant::{self, Mutant},
     plan::{
-        chain::{Chain, Owner},
+        chain::Chain,
         change::PermissionChange,
-        observed::{Container, Listing, Origin},
-        receipt::{Failure, Outcome, Receipt, Then},
         step::{Action, Create, Members, Step},
-        undeclared::evidence,
     },
 };
 
@@ -62,114 +51,6 @@ impl Attempts {
     }
 }
 
-/// What a chain is carried out with.
-#[derive(Clone, Copy)]
-pub struct Hands<'a> {
-    /// The cell's clients.
-    pub clients: &'a CellClients,
-    /// Asked before each write.
-    pub fence: &'a Arc<dyn Fence>,
-    /// The cell as it was just read.
-    pub listing: &'a Listing,
-    /// Whose mark our containers carry.
-    pub installation: &'a str,
-    /// What was answered before.
-    pub attempts: &'a Attempts,
-}
-
-/// Carries out a chain. One receipt a step, those not sent included.
-pub async fn apply(hands: Hands<'_>, chain: &Chain) -> Vec<Receipt> {
-    let mut receipts: Vec<Receipt> = vec![];
-    let mut stopped: Option<String> = None;
-    for step in &chain.steps {
-        let outcome = match &stopped {
-            Some(because) => Outcome::NotSent(because.clone()),
-            None => Box::pin(outcome(hands, chain, step)).await,
-        };
-        if let Outcome::Failed(failure) = &outcome {
-            stopped = Some(format!("a former step failed: {}", failure.message));
-        }
-        receipts.push(Receipt { owner: chain.owner.clone(), step: step.clone(), outcome });
-    }
-    receipts
-}
-
-async fn outcome(hands: Hands<'_>, chain: &Chain, step: &Step) -> Outcome {
-    if let Some(failure) = not_ours(hands, chain, step) {
-        return Outcome::Failed(failure);
-    }
-    match send(hands, chain, step).await {
-        Ok(id) => Outcome::Done(id),
-        Err(error) => match &step.action {
-            Action::Disassociate(members) if one_is_unknown(&error) && members.len() > 1 => {
-                one_by_one(hands, chain, step, members).await
-            }
-            action => failure::outcome(action, &error),
-        },
-    }
-}
-
-fn one_is_unknown(error: &AwsError) -> bool {
-    error.disposition == Disposition::Replan(Replan::UnknownResource)
-}
-
-/// AWS takes nobody out where it does not know one of those who are to go, and does not say which: each goes by itself.
-async fn one_by_one(hands: Hands<'_>, chain: &Chain, step: &Step, members: &Members) -> Outcome {
-    let mut all = Outcome::AlreadyDone;
-    for member in members.each() {
-        let single = Step { action: Action::Disassociate(member), ..step.clone() };
-        match send(hands, chain, &single).await {
-            Ok(_) => all = Outcome::Done(None),
-            Err(error) => match failure::outcome(&single.action, &error) {
-                Outcome::AlreadyDone => {}
-                other => return other,
-            },
-        }
-    }
-    all
-}
-
-/// Whether the container of a chain, as it was just read, is still one to write to.
-fn not_ours(hands: Hands<'_>, chain: &Chain, step: &Step) -> Option<Failure> {
-    if mutant::is(Mutant::NoOwnerCheck) {
-        return None;
-    }
-    let id = chain.container.as_ref()?;
-    let found = hands.listing.containers.get(id);
-    let found = found.filter(|c| c.state.is_live() && c.origin == Origin::Standard);
-    let problem = match &chain.owner {
-        Owner::Share(share, side) => {
-            let mark = Mark {
-                installation: hands.installation.to_owned(),
-                share: share.clone(),
-                uid: chain.uid.clone(),
-                side: *side,
-            };
-            // What is being adopted carries the mark that it was planned on.
-            let planned_on = |container: &Container| chain.adopts && container.basis() == chain.basis;
-            let ours = found.is_some_and(|container| planned_on(container) || bears(container, &mark, step));
-            (!ours).then_some("does not carry the mark of this Share any more")
-        }
-        Owner::Nobody(_) => {
-            let planned_on = chain.proof.as_ref().map(|proof| &proof.evidence);
-            let same = found.is_some_and(|container| Some(&evidence(container)) == planned_on);
-            (!same).then_some("does not grant any more what its removal was planned on")
-        }
-    };
-    problem.map(|problem| Failure {
-        reason: Reason::Conflict,
-        message: format!("{id} {problem}; nothing was written to it"),
-        then: Then::Replan,
-        certain: true,
-    })
-}
-
-/// A container must carry the Share's mark, unless that is what is written.
-fn bears(container: &Container, mark: &Mark, step: &Step) -> bool {
-    let writes_mark = matches!(&step.action, Action::Tag(tags) if Mark::from_tags(tags).is_some());
-    container.mark().map_or(writes_mark, |found| found.claims_same(mark))
-}
-
 /// AWS's name of what an action sends.
 pub fn operation(action: &Action) -> &'static str {
     match action {
@@ -184,10 +65,15 @@ pub fn operation(action: &Action) -> &'static str {
     }
 }
 
-async fn send(hands: Hands<'_>, chain: &Chain, step: &Step) -> Result<Option<Arn>, AwsError> {
-    let leave = leave(hands, chain, step);
+/// Sends one step on a resource share.
+pub async fn send(
+    hands: Hands<'_>,
+    leave: &Leave,
+    chain: &Chain,
+    step: &Step,
+) -> Result<Option<Arn>, AwsError> {
     if let Action::Create(request) = &step.action {
-        return create(hands, &leave, chain, request).await.map(Some);
+        return create(hands, leave, chain, request).await.map(Some);
     }
     let name = operation(&step.action);
     let Some(id) = &chain.container else {
@@ -195,7 +81,7 @@ async fn send(hands: Hands<'_>, chain: &Chain, step: &Step) -> Result<Option<Arn
     };
     let attempt = hands.attempts.of(id, &step.action, &chain.basis);
     let token = token::change(id.as_str(), name, &[format!("{:?}", step.action)], &chain.basis, attempt);
-    let write = Write { clients: hands.clients, leave: &leave, id, token };
+    let write = Write { clients: hands.clients, leave, id, token };
     match &step.action {
         Action::Create(_) => {}
         Action::Delete => write.delete().await?,
@@ -209,27 +95,9 @@ async fn send(hands: Hands<'_>, chain: &Chain, step: &Step) -> Result<Option<Arn
     Ok(None)
 }
 
-fn leave(hands: Hands<'_>, chain: &Chain, step: &Step) -> Leave {
-    let evidence = chain.proof.as_ref().map(|proof| {
-        let confirmed = proof.confirmed_at.map(|at| format!(", confirmed {at}")).unwrap_or_default();
-        format!("{}; grants {}, first seen {}{confirmed}", proof.because, proof.evidence, proof.first_seen)
-    });
-    let subject = Subject {
-        installation: hands.installation.to_owned(),
-        cell: hands.clients.cell.to_string(),
-        owner: chain.owner.to_string(),
-        generation: chain.generation,
-        plan: chain.digest.to_string(),
-        container: chain.container.as_ref().map(ToString::to_string).unwrap_or_default(),
-        change: format!("{:?}", step.action),
-        evidence: evidence.unwrap_or_default(),
-    };
-    Leave { fence: Arc::clone(hands.fence), subject }
-}
-
 async fn create(hands: Hands<'_>, leave: &Leave, chain: &Chain, create: &Create) -> Result<Arn, AwsError> {
     const NAME: &str = "CreateResourceShare";
-    let side = chain.owner.side().unwrap_or(Side::Inner);
+    let side = chain.owner.slot().and_then(Slot::side).unwrap_or(Side::Inner);
     let request = hands
         .clients
         .ram

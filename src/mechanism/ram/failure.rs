@@ -35,10 +35,10 @@ pub fn outcome(action: &Action, error: &AwsError) -> Outcome {
 
 /// Whether an error says for certain that AWS has done nothing. A token that was used before says that an earlier request was
 /// taken; a fault of AWS's own may come after the effect.
-fn is_certain(disposition: &Disposition) -> bool {
+pub fn is_certain(disposition: &Disposition) -> bool {
     match disposition {
         Disposition::Throttled
-        | Disposition::Wait(Wait::OrganizationOnboarding | Wait::OrganizationBusy)
+        | Disposition::Wait(Wait::OrganizationOnboarding | Wait::OrganizationBusy | Wait::PolicyToShow)
         | Disposition::Replan(Replan::UnknownResource)
         | Disposition::UserMustAct(_)
         | Disposition::Denied
@@ -67,9 +67,10 @@ pub fn reason(disposition: &Disposition) -> Reason {
         Disposition::Wait(Wait::InFlight) => Reason::StateTransition,
         Disposition::Wait(Wait::OrganizationOnboarding) => Reason::OrgSharingNotEnabled,
         Disposition::Replan(Replan::UnknownResource) => Reason::ResourceUnknown,
-        Disposition::Replan(Replan::TokenUsed) | Disposition::AlreadyDone | Disposition::OutcomeUnknown => {
-            Reason::Converging
-        }
+        Disposition::Replan(Replan::TokenUsed)
+        | Disposition::AlreadyDone
+        | Disposition::OutcomeUnknown
+        | Disposition::Wait(Wait::PolicyToShow) => Reason::Converging,
         Disposition::UserMustAct(remedy) => remedied(*remedy),
         Disposition::Denied => Reason::AccessDenied,
         Disposition::Credentials => Reason::CredentialsExpired,
@@ -85,6 +86,7 @@ fn remedied(remedy: Remedy) -> Reason {
         Remedy::EnableOrganizationSharing => Reason::OrgSharingNotEnabled,
         Remedy::DeclareOutside => Reason::WrongSide,
         Remedy::RaiseQuota => Reason::QuotaExceeded,
+        Remedy::CorrectPolicy => Reason::PolicyInvalid,
         _ => Reason::InvalidRequest,
     }
 }

@@ -1,7 +1,6 @@
 //! AWS Resource Access Manager: containers are resource shares.
 
 pub mod apply;
-pub mod diff;
 pub mod failure;
 pub mod observe;
 pub mod types;

@@ -203,7 +203,7 @@ fn assemble(
             container.permissions.insert(known.unwrap_or(attached.resource_type), attached.permission);
         }
     }
-    Listing { containers }
+    Listing { containers, ..Listing::default() }
 }
 
 fn container(share: ResourceShare) -> Option<Container> {

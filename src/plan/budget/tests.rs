@@ -1,8 +1,8 @@
 use super::*;
 use crate::{
     api::undeclared_share::Why,
-    model::Side,
-    plan::{fixture::*, sweep::Verdict, undeclared::Undeclared, view::SideView},
+    model::Slot,
+    plan::{fixture::*, sweep::Verdict, undeclared::Undeclared, view::SlotView},
 };
 
 fn these(range: std::ops::Range<u32>) -> Vec<Digest> {
@@ -81,15 +81,15 @@ fn what_does_not_fit_says_the_numbers() {
 }
 
 /// A cell with one container a Share, each with these changes.
-fn planned(sides: &[(Container, Vec<Change>)], undeclared: &[(Container, Vec<Change>)]) -> (Plan, Listing) {
+fn planned(slots: &[(Container, Vec<Change>)], undeclared: &[(Container, Vec<Change>)]) -> (Plan, Listing) {
     let mut plan = Plan::default();
-    for (index, (container, changes)) in sides.iter().enumerate() {
-        let view = SideView {
+    for (index, (container, changes)) in slots.iter().enumerate() {
+        let view = SlotView {
             container: Some(container.id.clone()),
             allowed: changes.clone(),
-            ..SideView::default()
+            ..SlotView::default()
         };
-        plan.shares.insert(key(&format!("s{index}")), [(Side::Inner, view)].into());
+        plan.shares.insert(key(&format!("s{index}")), [(Slot::Inner, view)].into());
     }
     for (container, changes) in undeclared {
         let verdict = Verdict { allowed: changes.clone(), ..Verdict::default() };
@@ -100,7 +100,7 @@ fn planned(sides: &[(Container, Vec<Change>)], undeclared: &[(Container, Vec<Cha
             verdict,
         });
     }
-    let all = sides.iter().chain(undeclared).map(|(container, _)| container.clone());
+    let all = slots.iter().chain(undeclared).map(|(container, _)| container.clone());
     (plan, listing(all))
 }
 
@@ -118,10 +118,10 @@ fn scope(removals: u32) -> Scope {
 /// What is held and what is still done, in words, after the budgets were asked.
 fn held(mut plan: Plan, listing: &Listing, scope: &Scope) -> (usize, usize, Option<String>) {
     hold(&mut plan, listing, &Budgets { scopes: &|| vec![scope.clone()], ..UNLIMITED }, at(0));
-    let sides = || plan.shares.values().flat_map(|sides| sides.values());
-    let of_sides = sides().map(|view| view.held.len()).sum::<usize>();
+    let slots = || plan.shares.values().flat_map(|slots| slots.values());
+    let of_sides = slots().map(|view| view.held.len()).sum::<usize>();
     let of_undeclared = plan.undeclared.iter().map(|u| u.verdict.held.len()).sum::<usize>();
-    let done = sides().map(|view| view.allowed.len()).sum::<usize>()
+    let done = slots().map(|view| view.allowed.len()).sum::<usize>()
         + plan.undeclared.iter().map(|u| u.verdict.allowed.len()).sum::<usize>();
     (of_sides + of_undeclared, done, plan.held.map(|held| held.because))
 }
@@ -176,10 +176,10 @@ fn every_removal_counts_but_edits_ends_and_what_shuts_out_outsiders_alone() {
 #[test]
 fn over_the_budget_nothing_is_removed_and_all_else_goes_on() {
     let add = ChangeKind::AddPrincipal(principal("333344445555")).because(Cause::Edit);
-    let sides: Vec<_> =
+    let slots: Vec<_> =
         ["a", "b", "c"].map(|id| (inside(id), vec![remove(DATA, Cause::Policy), add.clone()])).into();
     let undeclared = [(inside("d"), vec![ChangeKind::Delete.because(Cause::Undeclared)])];
-    let (plan, listing) = planned(&sides, &undeclared);
+    let (plan, listing) = planned(&slots, &undeclared);
     assert_eq!(held(plan.clone(), &listing, &scope(4)), (0, 7, None));
     let because = "AccountSet network: 4 removals, of which 3 may be made in 1 h";
     assert_eq!(held(plan, &listing, &scope(3)), (4, 3, Some(because.into())));

@@ -26,6 +26,7 @@ pub(super) fn shows(container: Option<&Container>, expected: &Expected, value: &
     let gone = !container.state.is_live();
     gone || match (expected, value) {
         (Expected::Existence, Value::Made(made)) => shows_members(container, made),
+        (Expected::Existence, Value::Deleted) => !container.is_live(),
         (Expected::Existence, _) => false,
         (Expected::Principal(p), _) => agrees(container.principals.get(p), value),
         (Expected::Resource(r), _) => {

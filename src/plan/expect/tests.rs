@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::{
-    model::Side,
+    model::Slot,
     plan::{change::PermissionChange, fixture::*, observed::AttachedPermission},
 };
 
@@ -18,7 +18,7 @@ fn members(principals: &[&str], resources: &[&str]) -> Members {
 }
 
 fn hub() -> Container {
-    ours("hub", Side::Inner)
+    ours("hub", &Slot::Inner)
 }
 
 fn swap(arn: Option<&str>, version: Option<&str>) -> Action {

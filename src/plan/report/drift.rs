@@ -4,21 +4,21 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::{
     api::{Reason, share_status},
-    model::{Side, Timestamp},
+    model::{Mechanism, Slot, Timestamp},
     plan::{
         change::{Change, ChangeKind},
         observed::{Container, Row},
-        view::SideView,
+        view::SlotView,
     },
 };
 
 /// How many corrected lines are kept for people to see, until the next edit.
 const KEEP_CORRECTED: usize = 20;
 
-/// The drift of one side as it stands in status.
+/// The drift of one container as it stands in status.
 pub(super) fn lines(
-    side: Side,
-    view: &SideView,
+    slot: &Slot,
+    view: &SlotView,
     container: Option<&Container>,
     before: &[share_status::Drift],
     failed: bool,
@@ -26,7 +26,7 @@ pub(super) fn lines(
 ) -> Vec<share_status::Drift> {
     view.drift()
         .map(|(change, held)| {
-            let (what, want, have) = facts(side, change, container);
+            let (what, want, have) = facts(slot, change, container);
             let known = before
                 .iter()
                 .find(|line| line.what == what && line.action != share_status::DriftAction::Corrected);
@@ -67,15 +67,20 @@ pub(super) fn merge(
     now.into_iter().chain(kept).take(crate::api::formats::STATUS_LIST_MAX).collect()
 }
 
-fn facts(side: Side, change: &Change, container: Option<&Container>) -> (String, String, String) {
-    let of = |what: String| if side == Side::Outer { format!("{what} (outer share)") } else { what };
+fn facts(slot: &Slot, change: &Change, container: Option<&Container>) -> (String, String, String) {
+    let of = |what: String| match slot {
+        Slot::Inner => what,
+        Slot::Outer => format!("{what} (outer share)"),
+        Slot::Object(object) => format!("{what} ({})", object.resource()),
+    };
+    let whole = if slot.object().is_some() { "statements" } else { "share" };
     let row = |row: Option<&Row>| row.map_or_else(|| "absent".to_owned(), |row| row.state.to_string());
     let principal = |p| row(container.and_then(|c| c.principals.get(p)));
     let resource = |r| row(container.and_then(|c| c.resources.get(r)));
     let tag = |key: &String| container.and_then(|c| c.tags.get(key)).cloned();
     let (what, want, have) = match &change.kind {
-        ChangeKind::Create => ("share".to_owned(), "present".to_owned(), "deleted".to_owned()),
-        ChangeKind::Delete => ("share".to_owned(), "absent".to_owned(), "present".to_owned()),
+        ChangeKind::Create => (whole.to_owned(), "present".to_owned(), "deleted".to_owned()),
+        ChangeKind::Delete => (whole.to_owned(), "absent".to_owned(), "present".to_owned()),
         ChangeKind::Mark => ("mark".to_owned(), "present".to_owned(), "removed or altered".to_owned()),
         ChangeKind::AddPrincipal(p) => (format!("principal {p}"), "present".to_owned(), principal(p)),
         ChangeKind::RemovePrincipal(p) => (format!("principal {p}"), "absent".to_owned(), principal(p)),
@@ -89,12 +94,13 @@ fn facts(side: Side, change: &Change, container: Option<&Container>) -> (String,
         }
         ChangeKind::SetPermission(to) => {
             let attached = container.and_then(|c| c.permissions.get(&to.resource_type));
-            let have =
-                attached.map_or_else(|| "none".to_owned(), |a| format!("{} version {}", a.name(), a.version));
+            let have = attached.map_or_else(|| "none".to_owned(), |a| versioned(a.name(), &a.version));
             let want =
                 to.arn.as_ref().map_or("the type's default", |arn| arn.rsplit('/').next().unwrap_or(arn));
-            let version = to.version.as_ref().map_or("default", String::as_str);
-            (format!("permission of {}", to.resource_type), format!("{want} version {version}"), have)
+            // The access that a policy gives has no versions.
+            let default = if slot.object().is_some() { "" } else { "default" };
+            let version = to.version.as_deref().unwrap_or(default);
+            (format!("permission of {}", to.resource_type), versioned(want, version), have)
         }
         ChangeKind::SetTag(key, value) => {
             (format!("tag {key}"), value.clone(), tag(key).unwrap_or_else(|| "absent".to_owned()))
@@ -106,11 +112,21 @@ fn facts(side: Side, change: &Change, container: Option<&Container>) -> (String,
     (of(what), want, have)
 }
 
+fn versioned(name: &str, version: &str) -> String {
+    if version.is_empty() { name.to_owned() } else { format!("{name} version {version}") }
+}
+
 /// A change in words, for plans and events.
-pub fn describe(change: &ChangeKind) -> String {
+pub fn describe(change: &ChangeKind, mechanism: Mechanism) -> String {
     match change {
-        ChangeKind::Create => "make the share".to_owned(),
-        ChangeKind::Delete => "delete the share".to_owned(),
+        ChangeKind::Create => match mechanism {
+            Mechanism::Ram => "make the share".to_owned(),
+            Mechanism::Key => "write the Share's statements into the key's policy".to_owned(),
+        },
+        ChangeKind::Delete => match mechanism {
+            Mechanism::Ram => "delete the share".to_owned(),
+            Mechanism::Key => "take the Share's statements out of the key's policy".to_owned(),
+        },
         ChangeKind::Mark => "write the mark".to_owned(),
         ChangeKind::AddPrincipal(p) => format!("add principal {p}"),
         ChangeKind::RemovePrincipal(p) => format!("remove principal {p}"),

@@ -7,26 +7,32 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use crate::{
     api::Reason,
     api::share_status::{EntryState, Invitation, PrincipalState, ResourceState},
-    model::{Principal, Side},
+    model::{Principal, Side, Slot},
     mutant::{self, Mutant},
     plan::{
         change::ChangeKind,
-        desired::{Cause, DesiredShare, Refusal, Standing, Target},
+        desired::{Cause, DesiredContainer, DesiredShare, Presence, Refusal, Standing, Target},
         observed::{AssociationState, Container, Row},
-        view::SideView,
+        view::SlotView,
     },
 };
 
-/// What is known of one side: the container and what the plan says of it.
+/// What is known of one container: the container and what the plan says of it.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Known<'a> {
     pub(super) container: Option<&'a Container>,
-    pub(super) view: Option<&'a SideView>,
+    pub(super) view: Option<&'a SlotView>,
 }
 
 impl Known<'_> {
     fn principal(&self, principal: &Principal) -> Option<&Row> {
         self.container.and_then(|container| container.principals.get(principal))
+    }
+
+    /// What is said where its object could not be read.
+    fn unread(&self) -> Option<(EntryState, Option<String>)> {
+        let unknown = self.view?.unread.as_ref()?;
+        Some((EntryState::Unknown, Some(unknown.message.clone())))
     }
 
     fn held(&self, kind: &ChangeKind) -> Option<Reason> {
@@ -44,20 +50,74 @@ impl Known<'_> {
 }
 
 /// The declared targets, those that are not in force first.
-pub(super) fn principals(desired: &DesiredShare, known: &BTreeMap<Side, Known<'_>>) -> Vec<PrincipalState> {
-    let of = |target: &Target| principal(target, known.get(&target.side).copied().unwrap_or_default());
+pub(super) fn principals(desired: &DesiredShare, known: &BTreeMap<Slot, Known<'_>>) -> Vec<PrincipalState> {
+    let of = |target: &Target| {
+        let each: Vec<_> = holders(desired, target, known).map(|known| principal(target, known)).collect();
+        let invitation = each.iter().find_map(|entry| entry.invitation);
+        let worst = each.into_iter().max_by_key(|entry| rank(entry.state));
+        let worst = worst.unwrap_or_else(|| principal(target, Known::default()));
+        PrincipalState { invitation, ..worst }
+    };
     let mut entries: Vec<_> = desired.targets.iter().map(of).collect();
     entries.sort_by_key(|entry| entry.state == EntryState::InForce);
     entries
 }
 
+/// The containers in which a target is, or is to be: each that shares something, and else the RAM share of its side. It is in
+/// force once it is so in all of them.
+fn holders<'k>(
+    desired: &DesiredShare,
+    target: &Target,
+    known: &'k BTreeMap<Slot, Known<'_>>,
+) -> impl Iterator<Item = Known<'k>> {
+    let home = Slot::from(target.side);
+    let is_there =
+        |known: &Known<'_>| target.principal.as_ref().is_some_and(|p| known.principal(p).is_some());
+    let mut holding: Vec<Known<'k>> = known
+        .iter()
+        .filter(|(slot, known)| {
+            let want = desired.containers.get(slot);
+            let wanted = target.principal.as_ref().and_then(|p| want?.principals.get(p));
+            let granted = target.standing != Standing::Granted || wanted == Some(&Standing::Granted);
+            let shares = granted && want.is_some_and(|want| want.granted_resources().next().is_some());
+            (**slot == home || slot.object().is_some()) && (shares && !is_leaving(want) || is_there(known))
+        })
+        .map(|(_, known)| *known)
+        .collect();
+    if holding.is_empty() {
+        holding.extend(known.get(&home).copied());
+    }
+    holding.into_iter()
+}
+
+fn is_leaving(want: Option<&DesiredContainer>) -> bool {
+    want.is_some_and(|want| want.presence == Presence::Gone)
+}
+
+/// What of several is said: whatever is not done, the one that a person has to look at first.
+fn rank(state: EntryState) -> u8 {
+    match state {
+        EntryState::InForce => 0,
+        EntryState::Pending => 1,
+        EntryState::Removing => 2,
+        EntryState::Invited => 3,
+        EntryState::Held => 4,
+        EntryState::Expired | EntryState::Refused => 5,
+        EntryState::Failed | EntryState::Unknown => 6,
+    }
+}
+
 fn principal(target: &Target, known: Known<'_>) -> PrincipalState {
     let row = target.principal.as_ref().and_then(|p| known.principal(p));
     let external = target.side == Side::Outer;
+    // Nobody is asked whether he takes part in a policy.
+    let invited = external && known.container.is_none_or(|container| !container.is_part());
     let principal = target.principal.as_ref();
     let held = principal.and_then(|p| known.held(&ChangeKind::AddPrincipal(p.clone())));
     let kept = principal.and_then(|p| known.kept(&ChangeKind::RemovePrincipal(p.clone())));
-    let (state, message) = state(&target.standing, target.refusal.as_ref(), row, held, kept, external);
+    let (state, message) = known
+        .unread()
+        .unwrap_or_else(|| state(&target.standing, target.refusal.as_ref(), row, held, kept, invited));
     let refused = target.refusal.as_ref().map(|refusal| refusal.reason);
     let kept = kept.filter(|_| state == EntryState::InForce);
     let reason = kept.or(refused).or(held.filter(|_| state == EntryState::Held));
@@ -65,7 +125,7 @@ fn principal(target: &Target, known: Known<'_>) -> PrincipalState {
         id: target.principal.as_ref().map(ToString::to_string).unwrap_or_default(),
         declared_as: Some(target.declared_as.clone()),
         reason: reason.map(|reason| reason.to_string()),
-        invitation: (external && target.standing == Standing::Granted).then(|| invitation(row)),
+        invitation: (invited && target.standing == Standing::Granted).then(|| invitation(row)),
         open_ended: target.principal.as_ref().is_some_and(Principal::is_open_ended),
         until: target.until.map(Time),
         declared_at: target.declared_at.map(Time),
@@ -85,25 +145,26 @@ fn invitation(row: Option<&Row>) -> Invitation {
 }
 
 /// The declared resources, those that are not in force first. A resource counts by the containers that should hold it.
-pub(super) fn resources(desired: &DesiredShare, known: &BTreeMap<Side, Known<'_>>) -> Vec<ResourceState> {
+pub(super) fn resources(desired: &DesiredShare, known: &BTreeMap<Slot, Known<'_>>) -> Vec<ResourceState> {
     let mut entries: Vec<_> = desired
         .resources
         .iter()
         .map(|(arn, resource)| {
-            let per_side = known.iter().filter(|(side, known)| {
-                let grants =
-                    desired.containers.get(side).is_some_and(|c| c.granted_principals().next().is_some());
+            let per_slot = known.iter().filter(|(slot, known)| {
+                let want = desired.containers.get(slot).filter(|want| want.resources.contains_key(arn));
+                let grants = want.is_some_and(|want| want.granted_principals().next().is_some());
                 let row = known.container.and_then(|container| container.resources.get(arn));
                 let lingers = matches!(resource.standing, Standing::Refused(_))
                     && row.is_some_and(|row| row.state.may_grant());
                 grants || lingers
             });
-            let states = per_side.map(|(_, known)| {
+            let states = per_slot.map(|(_, known)| {
                 let row = known.container.and_then(|container| container.resources.get(arn));
                 let held = known.held(&ChangeKind::AddResource(arn.clone()));
                 let kept = known.kept(&ChangeKind::RemoveResource(arn.clone()));
-                let (state, message) =
-                    state(&resource.standing, resource.refusal.as_ref(), row, held, kept, false);
+                let (state, message) = known.unread().unwrap_or_else(|| {
+                    state(&resource.standing, resource.refusal.as_ref(), row, held, kept, false)
+                });
                 let kept = kept.filter(|_| state == EntryState::InForce && resource.refusal.is_some());
                 (state, message, kept.or(held.filter(|_| state == EntryState::Held)))
             });
@@ -113,7 +174,7 @@ pub(super) fn resources(desired: &DesiredShare, known: &BTreeMap<Side, Known<'_>
                 (state, message, None)
             };
             let (state, message, held) =
-                states.max_by_key(|(state, ..)| *state != EntryState::InForce).unwrap_or_else(nowhere);
+                states.max_by_key(|(state, ..)| rank(*state)).unwrap_or_else(nowhere);
             let refused = resource.refusal.as_ref().map(|refusal| refusal.reason);
             let reason = if state == EntryState::InForce { held } else { refused.or(held) };
             let warning = || resource.warning().filter(|_| state == EntryState::InForce).map(str::to_owned);

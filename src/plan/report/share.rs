@@ -6,6 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{
     conditions::{self, Verdict, verdict_of_entries},
+    containers::containers,
     drift,
     entries::{self, Known},
 };
@@ -16,18 +17,17 @@ use crate::{
         formats::STATUS_LIST_MAX,
         share_status::{
             Applied, ContainerState, Drift, DriftAction, EntryState, OutsideRecord, PlannedStep,
-            PrincipalState, ResourceState, ShareContainer, ShareCounts, SharePlan, ShareStatus, Tally,
+            PrincipalState, ResourceState, ShareCounts, SharePlan, ShareStatus, Tally,
         },
     },
-    model::{Side, Timestamp},
+    model::{Mechanism, Slot, Timestamp},
     plan::{
         change::{ChangeKind, Effect},
-        desired::{DesiredShare, Presence},
+        desired::{DesiredShare, Fate},
         observed::{Container, Unknown},
         receipt::{Outcome, Receipt, Then},
         step::{Action, Members},
-        view::{Plan, SideView},
-        widened,
+        view::{Plan, SlotView},
     },
 };
 
@@ -41,11 +41,11 @@ pub struct ShareReport<'a> {
     /// The plan of its cell.
     pub plan: &'a Plan,
     /// Its containers, as AWS shows them or will once it has caught up.
-    pub containers: &'a BTreeMap<Side, &'a Container>,
+    pub containers: &'a BTreeMap<Slot, &'a Container>,
     /// The receipts of its steps.
     pub receipts: &'a [&'a Receipt],
     /// What AWS has taken out of its containers, and is to be on record as put in no more.
-    pub off_record: &'a BTreeMap<Side, &'a Members>,
+    pub off_record: &'a BTreeMap<Slot, &'a Members>,
     /// What is read may be from before what a former process wrote: what it did not find is perhaps there.
     pub fresh: bool,
     /// A write to its containers has not been read back.
@@ -68,20 +68,23 @@ pub struct ShareReport<'a> {
 pub fn share_status(report: &ShareReport<'_>) -> ShareStatus {
     let before = report.share.status.clone().unwrap_or_default();
     let views = report.plan.shares.get(&report.desired.key);
-    let known: BTreeMap<Side, Known<'_>> = [Side::Inner, Side::Outer]
+    let planned_for = views.into_iter().flat_map(BTreeMap::keys).cloned();
+    let slots: BTreeSet<Slot> = Slot::RAM.into_iter().chain(planned_for).collect();
+    let known: BTreeMap<Slot, Known<'_>> = slots
         .into_iter()
-        .map(|side| {
-            let view = views.and_then(|views| views.get(&side));
-            (side, Known { container: report.containers.get(&side).copied(), view })
+        .map(|slot| {
+            let view = views.and_then(|views| views.get(&slot));
+            let container = report.containers.get(&slot).copied();
+            (slot, Known { container, view })
         })
         .collect();
     let principals = entries::principals(report.desired, &known);
     let resources = entries::resources(report.desired, &known);
     let edited = !report.desired.was_applied();
     let failed = report.receipts.iter().any(|receipt| !receipt.is_done());
-    let lines = known.iter().flat_map(|(side, k)| {
+    let lines = known.iter().flat_map(|(slot, k)| {
         k.view
-            .map(|view| drift::lines(*side, view, k.container, &before.drift, failed, report.now))
+            .map(|view| drift::lines(slot, view, k.container, &before.drift, failed, report.now))
             .unwrap_or_default()
     });
     let drift = drift::merge(lines.collect(), &before.drift, edited);
@@ -121,7 +124,7 @@ pub fn share_status(report: &ShareReport<'_>) -> ShareStatus {
 fn counts(
     principals: &[PrincipalState],
     resources: &[ResourceState],
-    known: &BTreeMap<Side, Known<'_>>,
+    known: &BTreeMap<Slot, Known<'_>>,
     drift: &[Drift],
 ) -> ShareCounts {
     let invited = principals.iter().filter(|p| p.state == EntryState::Invited).count();
@@ -148,7 +151,7 @@ fn tally(states: impl Iterator<Item = EntryState>) -> Tally {
 /// The worst that keeps the Share from being Ready; Ready only when a read after the last write agreed.
 fn verdict(
     report: &ShareReport<'_>,
-    known: &BTreeMap<Side, Known<'_>>,
+    known: &BTreeMap<Slot, Known<'_>>,
     principals: &[PrincipalState],
     resources: &[ResourceState],
 ) -> Verdict {
@@ -157,6 +160,12 @@ fn verdict(
         return Verdict { ready: Status::Unknown, reason, message: unknown.message.clone(), moving: true };
     }
     let views = || known.values().filter_map(|k| k.view);
+    if let Some(verdict) = kept_by_another_version(report, views()) {
+        return verdict;
+    }
+    if let Some(unknown) = views().find_map(|view| view.unread.as_ref()) {
+        return unread(unknown);
+    }
     let failed = report.receipts.iter().find_map(|receipt| receipt.failure());
     if let Some(failure) = failed.filter(|failure| failure.then == Then::PersonMustAct) {
         return Verdict::stuck(failure.reason, failure.message.clone());
@@ -171,7 +180,7 @@ fn verdict(
         let message = "a share that exists is being taken over, and nothing but the mark is written while it differs; see status.plan";
         return Verdict::moving(Reason::Adopting, message);
     }
-    if let Some(held) = report.plan.held.as_ref().filter(|_| views().any(SideView::waits_for_a_person)) {
+    if let Some(held) = report.plan.held.as_ref().filter(|_| views().any(SlotView::waits_for_a_person)) {
         let message = format!(
             "{}; all of them are held: look at AccountRegion {}, and approve {} there, or restore what was taken away",
             held.because, report.account_region, held.digest
@@ -189,7 +198,7 @@ fn verdict(
         let held = views().map(|view| view.held.len()).sum::<usize>();
         return Verdict::stuck(*reason, format!("{held} changes are held; see status.plan"));
     }
-    let settled = !report.awaiting && views().all(SideView::is_settled);
+    let settled = !report.awaiting && views().all(SlotView::is_settled);
     match of_entries {
         Some(verdict) => verdict,
         None if settled => Verdict {
@@ -207,6 +216,33 @@ fn verdict(
     }
 }
 
+fn unread(unknown: &Unknown) -> Verdict {
+    let reason = Reason::parse(unknown.reason).unwrap_or(Reason::Unavailable);
+    let message = unknown.message.clone();
+    Verdict { ready: Status::Unknown, reason, message, moving: unknown.passes() }
+}
+
+/// Why a Share that has nothing left that this version knows of does not go.
+fn kept_by_another_version<'v>(
+    report: &ShareReport<'_>,
+    mut views: impl Iterator<Item = &'v SlotView>,
+) -> Option<Verdict> {
+    let mechanism = beyond_this_version(report.share)?;
+    let going = matches!(report.desired.fate, Fate::Revoke | Fate::Release);
+    let rest_is_gone = views.all(|view| view.container.is_none() && view.is_settled());
+    let message = format!(
+        "what another version shares by `{mechanism}` is on record here and this version cannot take it away; run that version until the Share is gone"
+    );
+    (going && rest_is_gone).then(|| Verdict::stuck(Reason::Waiting, message))
+}
+
+/// The way of sharing of something on record that this version does not know how to take away.
+pub fn beyond_this_version(share: &Share) -> Option<&str> {
+    let mut containers = share.status.iter().flat_map(|status| &status.containers);
+    let found = containers.find(|entry| entry.slot().is_none() && entry.state != ContainerState::Gone);
+    found.map(|entry| entry.mechanism.as_str())
+}
+
 fn in_force(principals: &[PrincipalState]) -> String {
     let open: Vec<&str> =
         principals.iter().filter(|p| p.open_ended).filter_map(|p| p.declared_as.as_deref()).collect();
@@ -217,71 +253,6 @@ fn in_force(principals: &[PrincipalState]) -> String {
         "all that is declared is in force; accounts that join later get access too by {}",
         open.join(", ")
     )
-}
-
-/// What is recorded of each container: it outlives the container, so that no client token is ever used twice.
-fn containers(
-    report: &ShareReport<'_>,
-    known: &BTreeMap<Side, Known<'_>>,
-    before: &ShareStatus,
-) -> Vec<ShareContainer> {
-    known.iter().filter_map(|(side, known)| container(report, *side, *known, before)).collect()
-}
-
-fn container(
-    report: &ShareReport<'_>,
-    side: Side,
-    known: Known<'_>,
-    before: &ShareStatus,
-) -> Option<ShareContainer> {
-    let recorded = before.containers.iter().find(|c| Side::from(c.side) == side);
-    let want = report.desired.containers.get(&side);
-    let created =
-        report.receipts.iter().filter(|r| r.owner.side() == Some(side)).find_map(|receipt| {
-            match (&receipt.step.action, &receipt.outcome) {
-                (Action::Create(create), Outcome::Done(id)) => Some((create.incarnation, id.as_ref())),
-                _ => None,
-            }
-        });
-    let mut entry = recorded.cloned().or_else(|| {
-        let found = known.container.is_some() || created.is_some();
-        found.then(|| ShareContainer::new("ram", side.into()))
-    })?;
-    if let Some((incarnation, id)) = created {
-        entry.incarnation = incarnation;
-        entry.id = id.map(ToString::to_string);
-    } else if let Some(found) = known.container {
-        entry.id = Some(found.id.to_string());
-    }
-    if let Some(name) = known.container.map(|c| c.name.clone()).or_else(|| want.map(|w| w.name.clone())) {
-        entry.name = name;
-    }
-    entry.adopting = known.view.is_some_and(|view| view.adopting);
-    entry.state = container_state(known, created.is_some());
-    if let Some(members) = report.off_record.get(&side) {
-        widened::take_out(&mut entry.widened, members);
-    }
-    if let Some(want) = want.filter(|want| want.presence != Presence::Gone) {
-        // What is not seen yet may well carry them, and so may what is seen as it was before a former process died.
-        let carries =
-            |key: &&String| report.fresh || known.container.is_none_or(|c| c.tags.contains_key(*key));
-        let kept = want.retired_tags.iter().filter(carries);
-        let keys: BTreeSet<String> = want.tags.keys().chain(kept).cloned().collect();
-        entry.tag_keys = keys.into_iter().collect();
-    }
-    Some(entry)
-}
-
-fn container_state(known: Known<'_>, created: bool) -> ContainerState {
-    let pending = known.view.is_some_and(|view| view.unlisted || view.open_until.is_some());
-    match known.container {
-        _ if created || pending => ContainerState::Creating,
-        // It is there and somebody else's by its mark: it may well be given back.
-        None if known.view.is_some_and(|view| view.lost) => ContainerState::Unknown,
-        Some(container) if container.state.is_live() => ContainerState::Present,
-        Some(_) => ContainerState::Deleting,
-        None => ContainerState::Gone,
-    }
 }
 
 /// What the names in a Share mean, for good: on record before anything is granted by them.
@@ -305,7 +276,7 @@ pub fn outside(desired: &DesiredShare, before: &ShareStatus) -> Vec<OutsideRecor
 }
 
 /// The digest counts as applied once every change of it was taken by AWS and nothing is held or awaited.
-fn applied(report: &ShareReport<'_>, known: &BTreeMap<Side, Known<'_>>) -> Option<Applied> {
+fn applied(report: &ShareReport<'_>, known: &BTreeMap<Slot, Known<'_>>) -> Option<Applied> {
     let views = known.values().filter_map(|k| k.view);
     let open = views
         .into_iter()
@@ -313,9 +284,9 @@ fn applied(report: &ShareReport<'_>, known: &BTreeMap<Side, Known<'_>>) -> Optio
     let sent: usize = report.receipts.iter().filter(|receipt| receipt.is_done()).count();
     let all = sent == report.receipts.len() && report.receipts.len() >= planned_steps(report);
     // More than a hundred resources follow their create in a later pass.
-    let whole = !report.receipts.iter().any(|r| matches!(&r.step.action, Action::Create(c) if r.owner.side().is_some_and(|side| lacks_resources(report, side, c.members.resources.len()))));
+    let whole = !report.receipts.iter().any(|r| matches!(&r.step.action, Action::Create(c) if r.owner.slot().is_some_and(|slot| lacks_resources(report, slot, c.members.resources.len()))));
     // A container that is claimed in this pass is compared in the next.
-    let claims = |view: &SideView| view.allowed.iter().any(|change| change.kind == ChangeKind::Mark);
+    let claims = |view: &SlotView| view.allowed.iter().any(|change| change.kind == ChangeKind::Mark);
     let claimed = known.values().filter_map(|k| k.view).any(claims);
     let done = !open && !claimed && all && whole && report.unknown.is_none();
     done.then(|| Applied { generation: report.desired.generation, digest: report.desired.digest.to_string() })
@@ -333,8 +304,8 @@ pub fn superseded(applied: &Applied) -> Applied {
     Applied { generation: applied.generation, digest: String::new() }
 }
 
-fn lacks_resources(report: &ShareReport<'_>, side: Side, sent: usize) -> bool {
-    report.desired.containers.get(&side).is_some_and(|want| want.granted_resources().count() > sent)
+fn lacks_resources(report: &ShareReport<'_>, slot: &Slot, sent: usize) -> bool {
+    report.desired.containers.get(slot).is_some_and(|want| want.granted_resources().count() > sent)
 }
 
 fn planned_steps(report: &ShareReport<'_>) -> usize {
@@ -348,19 +319,19 @@ fn planned_steps(report: &ShareReport<'_>) -> usize {
 }
 
 /// The plan, shown while something keeps it from being done.
-fn planned(report: &ShareReport<'_>, views: Option<&BTreeMap<Side, SideView>>) -> Option<SharePlan> {
+fn planned(report: &ShareReport<'_>, views: Option<&BTreeMap<Slot, SlotView>>) -> Option<SharePlan> {
     let views = views?;
     if views.values().all(|view| view.held.is_empty()) {
         return None;
     }
     let digest = report.plan.digest_of(&report.desired.key)?.to_string();
     let steps: Vec<PlannedStep> = views
-        .values()
-        .flat_map(|view| {
+        .iter()
+        .flat_map(|(slot, view)| {
             view.changes().map(|(change, held)| PlannedStep {
-                operation: operation(&change.kind).to_owned(),
+                operation: operation(slot, &change.kind).to_owned(),
                 effect: effect(change.effect),
-                description: super::describe(&change.kind),
+                description: super::describe(&change.kind, slot.mechanism()),
                 held_by: held.map(|reason| reason.to_string()),
             })
         })
@@ -381,9 +352,10 @@ fn effect(effect: Effect) -> crate::api::share_status::Effect {
 }
 
 /// The AWS operation that makes a change.
-fn operation(kind: &crate::plan::change::ChangeKind) -> &'static str {
+fn operation(slot: &Slot, kind: &crate::plan::change::ChangeKind) -> &'static str {
     use crate::plan::change::ChangeKind as C;
     match kind {
+        _ if slot.mechanism() == Mechanism::Key => "kms:PutKeyPolicy",
         C::Create => "ram:CreateResourceShare",
         C::Delete => "ram:DeleteResourceShare",
         C::Mark | C::SetTag(..) => "ram:TagResource",

@@ -4,26 +4,84 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     api::{Share, share::PermissionChoice},
-    model::{Digest, ResourceType, Side, mark},
+    model::{Arn, Digest, Principal, ResourceType, Side, Slot, mark},
     plan::desired::{
         Cause, DesiredContainer, Fate, LedgerEntry, Presence, Resource, Standing, Target, WantedPermission,
     },
 };
 
-/// Both sides of a Share. A released Share has none: nothing is changed in AWS for it. Of one whose end is not decided only
+/// Both RAM shares of a Share. A released Share has none: nothing is changed in AWS for it. Of one whose end is not decided only
 /// what ends and what policy takes away is changed.
 pub(super) fn containers(
     share: &Share,
     fate: Fate,
     targets: &[Target],
     resources: &BTreeMap<String, Resource>,
-    ledger: &BTreeMap<Side, LedgerEntry>,
-) -> BTreeMap<Side, DesiredContainer> {
+    ledger: &BTreeMap<Slot, LedgerEntry>,
+) -> BTreeMap<Slot, DesiredContainer> {
     if fate == Fate::Release {
         return BTreeMap::new();
     }
-    let side = |side| (side, container(share, fate, side, targets, resources, ledger.get(&side)));
-    [Side::Inner, Side::Outer].into_iter().map(side).collect()
+    let (objects, in_ram): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        resources.clone().into_iter().partition(|(arn, _)| slot_of(arn).is_some());
+    let of = |side: Side| {
+        let slot = Slot::from(side);
+        (slot.clone(), container(share, fate, side, targets, &in_ram, ledger.get(&slot)))
+    };
+    let declared = objects.keys().filter_map(|arn| slot_of(arn));
+    let left = ledger.iter().filter(|(slot, entry)| slot.object().is_some() && !entry.deleted);
+    let parts: BTreeSet<Slot> = declared.chain(left.map(|(slot, _)| slot.clone())).collect();
+    let parts = parts.into_iter().filter_map(|slot| {
+        let arn = slot.object()?.clone();
+        Some((slot, part(share, fate, &arn, targets, objects.get(arn.as_str()))))
+    });
+    [Side::Inner, Side::Outer].into_iter().map(of).chain(parts).collect()
+}
+
+fn slot_of(resource: &str) -> Option<Slot> {
+    Slot::of(&resource.parse().ok()?)
+}
+
+/// What the Share grants on one object, to targets inside and outside alike: an object has one policy. A resource that is not to
+/// be shared is nobody's; nor is one that is declared no more.
+fn part(
+    share: &Share,
+    fate: Fate,
+    object: &Arn,
+    targets: &[Target],
+    resource: Option<&Resource>,
+) -> DesiredContainer {
+    let access = WantedPermission { arn: share.spec.access.as_str().to_owned(), version: None };
+    let resource_type = ResourceType::of(object).map(|known| known.name.to_owned());
+    let of = |target: &Target| match resource.map(|resource| &resource.standing) {
+        None => None,
+        Some(Standing::Granted) => Some(target.standing.clone()),
+        // What is refused by itself is not held open by the resource.
+        Some(held_or_refused) => Some(match &target.standing {
+            Standing::Refused(cause) => Standing::Refused(*cause),
+            Standing::Granted | Standing::Held => held_or_refused.clone(),
+        }),
+    };
+    let of_part: Vec<(Option<&Principal>, Standing)> =
+        targets.iter().filter_map(|target| Some((target.principal.as_ref(), of(target)?))).collect();
+    let mut container = DesiredContainer {
+        slot: Slot::Object(object.clone()),
+        presence: Presence::IfThere,
+        name: object.resource().to_owned(),
+        resources: BTreeMap::from([(object.to_string(), Standing::Granted)]),
+        permissions: resource_type.iter().map(|t| (t.clone(), access.clone())).collect(),
+        types: resource_type.into_iter().collect(),
+        ..members(of_part)
+    };
+    let granted = container.granted_principals().next().is_some();
+    container.presence = match fate {
+        Fate::Revoke => Presence::Gone,
+        Fate::Undecided => Presence::IfThere,
+        _ if granted => Presence::Wanted,
+        _ if resource.is_none() => Presence::Gone,
+        _ => Presence::IfThere,
+    };
+    container
 }
 
 fn container(
@@ -34,23 +92,8 @@ fn container(
     resources: &BTreeMap<String, Resource>,
     ledger: Option<&LedgerEntry>,
 ) -> DesiredContainer {
-    let mut principals = BTreeMap::new();
-    for target in targets.iter().filter(|target| target.side == side) {
-        let Some(principal) = &target.principal else { continue };
-        let standing: &mut Standing =
-            principals.entry(principal.clone()).or_insert_with(|| target.standing.clone());
-        // Declared twice: whichever gives more decides; among refusals the one that nobody may delay.
-        if weight(&target.standing) > weight(standing) {
-            *standing = target.standing.clone();
-        }
-    }
-    let unresolved =
-        targets.iter().any(|t| t.side == side && t.principal.is_none() && t.standing == Standing::Held);
-    let nameless = targets.iter().filter(|t| t.side == side && t.principal.is_none());
-    let nameless = nameless.filter_map(|t| match t.standing {
-        Standing::Refused(cause) => Some(cause),
-        Standing::Granted | Standing::Held => None,
-    });
+    let of_side = targets.iter().filter(|target| target.side == side);
+    let of_side = of_side.map(|target| (target.principal.as_ref(), target.standing.clone())).collect();
     let tags: BTreeMap<String, String> =
         share.spec.tags.iter().map(|(k, v)| (k.clone(), v.0.clone())).filter(|(k, _)| is_free(k)).collect();
     let retired_tags = ledger
@@ -60,19 +103,37 @@ fn container(
         .cloned();
     let types = types(resources);
     let mut container = DesiredContainer {
-        side,
+        slot: side.into(),
         presence: Presence::IfThere,
         name: name(share, side),
-        principals,
-        unresolved,
-        nameless: nameless.max(),
         resources: resources.iter().map(|(arn, r)| (arn.clone(), r.standing.clone())).collect(),
         permissions: permissions(share, &types),
         types,
         retired_tags: retired_tags.collect(),
         tags,
+        ..members(of_side)
     };
-    container.presence = presence(fate, &container);
+    container.presence = presence(fate, side, &container);
+    container
+}
+
+/// A container with these members and nothing else yet.
+fn members(targets: Vec<(Option<&Principal>, Standing)>) -> DesiredContainer {
+    let mut container = DesiredContainer::empty();
+    for (principal, standing) in targets {
+        match (principal, standing) {
+            (Some(principal), standing) => {
+                let known = container.principals.entry(principal.clone()).or_insert_with(|| standing.clone());
+                // Declared twice: whichever gives more decides; among refusals the one that nobody may delay.
+                if weight(&standing) > weight(known) {
+                    *known = standing;
+                }
+            }
+            (None, Standing::Held) => container.unresolved = true,
+            (None, Standing::Refused(cause)) => container.nameless = container.nameless.max(Some(cause)),
+            (None, Standing::Granted) => {}
+        }
+    }
     container
 }
 
@@ -96,15 +157,18 @@ fn rank(standing: &Standing) -> u8 {
     }
 }
 
-fn presence(fate: Fate, container: &DesiredContainer) -> Presence {
+fn presence(fate: Fate, side: Side, container: &DesiredContainer) -> Presence {
     let granted =
         container.granted_principals().next().is_some() && container.granted_resources().next().is_some();
     let refused = |standing: &Standing| matches!(standing, Standing::Refused(_));
-    let nobody = !container.unresolved && container.principals.values().all(refused);
-    match container.side {
+    let nobody = !container.unresolved && container.principals.values().all(refused)
+        || container.resources.values().all(refused);
+    match side {
         _ if fate == Fate::Revoke => Presence::Gone,
         _ if fate == Fate::Undecided => Presence::IfThere,
         _ if granted => Presence::Wanted,
+        // All that it declares is shared by policies of its own.
+        _ if container.resources.is_empty() => Presence::Gone,
         Side::Outer if nobody => Presence::Gone,
         Side::Inner | Side::Outer => Presence::IfThere,
     }
@@ -164,10 +228,10 @@ pub(super) fn permission_for<'a>(share: &'a Share, resource_type: &str) -> Optio
 }
 
 /// A fingerprint of all that would be in AWS.
-pub(super) fn digest(containers: &BTreeMap<Side, DesiredContainer>) -> Digest {
+pub(super) fn digest(containers: &BTreeMap<Slot, DesiredContainer>) -> Digest {
     let mut parts = vec![];
-    for (side, c) in containers {
-        parts.push(format!("{side} {:?} {}", c.presence, c.name));
+    for (slot, c) in containers {
+        parts.push(format!("{slot} {:?} {}", c.presence, c.name));
         parts.extend(c.principals.iter().map(|(p, s)| format!("principal {p} {}", rank(s))));
         parts.extend(c.resources.iter().map(|(r, s)| format!("resource {r} {}", rank(s))));
         parts.extend(c.permissions.iter().map(|(t, p)| format!("permission {t} {} {:?}", p.arn, p.version)));

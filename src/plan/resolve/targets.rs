@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Facts, containers::permission_for, tree_unknown, undecided};
 use crate::{
     api::{Pin, PinKind, Reason, Share, share},
-    model::{AccountId, Arn, Principal, ResourceType, Side, Timestamp},
+    model::{AccountId, Arn, Mechanism, Principal, ResourceType, Side, Timestamp},
     plan::{
         desired::{Cause, Refusal, Resource, Standing, Target},
         names::{self, Meaning, Organization},
@@ -120,11 +120,11 @@ impl Resolver<'_> {
                 if let Some(refusal) = known.and_then(|known| unsupported(principal, outside, known)) {
                     return Some((Cause::Edit, refusal));
                 }
-                let named = known.and_then(|known| permission_for(self.share, known.name));
+                let named = known.and_then(|known| self.permission(known));
                 let question = Question {
                     resource: &resource,
                     resource_type: known,
-                    permission: named.map(|choice| choice.permission.as_str()),
+                    permission: named,
                     principal,
                     outside: term.filter(|_| outside),
                     targets: self.share.spec.targets.len(),
@@ -132,6 +132,14 @@ impl Resolver<'_> {
                 self.policies.allow(&question).err().map(|refusal| (Cause::Policy, refusal))
             },
         )
+    }
+
+    /// What a resource's type is shared under, where it is not the type's default.
+    fn permission(&self, known: ResourceType) -> Option<&str> {
+        match known.mechanism {
+            Mechanism::Ram => permission_for(self.share, known.name).map(|choice| choice.permission.as_str()),
+            Mechanism::Key => Some(self.share.spec.access.as_str()),
+        }
     }
 
     /// A policy allows a target together with a resource: where it allows none of them, it allows nobody either.
@@ -284,6 +292,13 @@ impl Resolver<'_> {
         if inside { self.inside(Meant::principal(principal), declared) } else { self.outsider(principal) }
     }
 
+    /// Whether anything that is declared is shared by RAM, or perhaps is.
+    fn needs_ram(&self) -> bool {
+        let of_ram =
+            |name: &str| ResourceType::named(name).is_none_or(|known| known.mechanism == Mechanism::Ram);
+        self.resources.values().any(|resource| resource.resource_type.is_none_or(of_ram))
+    }
+
     /// What rests on membership is neither widened on a stale tree nor sent while RAM may not share with the organization.
     fn open_ended(&self, meant: Meant) -> Meant {
         let Organization::Known { tree, current, sharing, at } = self.facts.organization else {
@@ -295,7 +310,7 @@ impl Resolver<'_> {
             );
             return meant.doubted(Standing::Held, Refusal::new(Reason::TreeStale, message));
         }
-        if sharing == Some(false) {
+        if sharing == Some(false) && self.needs_ram() {
             let message = format!(
                 "AWS RAM may not share with the organization yet; run `aws ram enable-sharing-with-aws-organization` in the management account {}",
                 tree.management_account

@@ -153,7 +153,7 @@ fn what_is_declared_on_the_wrong_side_or_of_no_form_is_refused_with_its_reason()
             Target { until: None, ..outside(PARTNER, days(1)) },
             "outer 999988887777: refused Policy NotPermitted",
         ),
-        // An end is an end on either side.
+        // An end is an end on either slot.
         (
             Target { until: outside(PARTNER, at(-1)).until, ..account(DATA) },
             "inner 222233334444: refused Expired Expired",
@@ -190,10 +190,10 @@ fn a_pinned_account_is_known_by_its_pin_while_the_tree_is_not() {
         share("hub").of(&[POOL]).with([account("data-prod")]).pinned(PinKind::Account, "data-prod", DATA);
     assert_eq!(target_of(&pinned, Organization::Unknown), "inner 222233334444: held TreeUnknown");
     let resolved = resolved(&pinned, Organization::Unknown, &letting_in());
-    assert!(!resolved.containers[&Side::Inner].unresolved);
+    assert!(!resolved.containers[&Slot::Inner].unresolved);
     let unit = share("hub").of(&[POOL]).with([unit("Root/Workloads")]);
     assert!(
-        super::tests::resolved(&unit, Organization::Unknown, &letting_in()).containers[&Side::Inner]
+        super::tests::resolved(&unit, Organization::Unknown, &letting_in()).containers[&Slot::Inner]
             .unresolved
     );
 }
@@ -383,7 +383,7 @@ fn the_permission_that_policy_is_asked_about_is_the_one_that_aws_gets() {
     share = share.permitting("EC2:subnet", "AWSRAMPermissionSubnetFull", "Default");
     let resolved = resolved(&share, known(&tree), &[policy()]);
     assert_eq!(verdict(&resolved.targets[0].standing, None), "granted");
-    let wanted = &resolved.containers[&Side::Inner].permissions["ec2:Subnet"];
+    let wanted = &resolved.containers[&Slot::Inner].permissions["ec2:Subnet"];
     assert_eq!(wanted.arn, "arn:aws:ram::aws:permission/AWSRAMDefaultPermissionSubnet");
 }
 
@@ -398,7 +398,7 @@ fn a_permission_named_by_its_types_older_name_is_not_passed_over_for_the_default
         allow.permissions = vec!["AWSRAMPermissionReadOnly".into()];
     });
     let resolved = resolved(&share, known(&tree), &[allowing]);
-    let wanted = &resolved.containers[&Side::Inner].permissions["servicecatalog:Applications"];
+    let wanted = &resolved.containers[&Slot::Inner].permissions["servicecatalog:Applications"];
     assert_eq!(wanted.arn, "arn:aws:ram::aws:permission/AWSRAMPermissionReadOnly");
 }
 
@@ -407,8 +407,8 @@ fn a_principal_declared_twice_gets_the_most_and_loses_it_for_what_nobody_may_del
     let tree = tree();
     let standing = |share: &Share| {
         let resolved = resolved(share, known(&tree), &letting_in());
-        let inner = &resolved.containers[&Side::Inner].principals;
-        let outer = &resolved.containers[&Side::Outer].principals;
+        let inner = &resolved.containers[&Slot::Inner].principals;
+        let outer = &resolved.containers[&Slot::Outer].principals;
         inner.values().chain(outer.values()).map(|s| verdict(s, None)).collect::<Vec<_>>()
     };
     let twice = |resource: &str, one: &Target, two: &Target| {
@@ -463,19 +463,19 @@ fn a_share_has_an_inner_and_an_outer_container_and_never_a_mixed_one() {
     let tree = tree();
     let both = share("hub").of(&[GATEWAY]).with([account(DATA), outside(PARTNER, days(9))]).open();
     let resolved = resolved(&both, known(&tree), &letting_in());
-    let side = |side| {
-        let c = &resolved.containers[&side];
+    let slot = |slot| {
+        let c = &resolved.containers[&slot];
         let whom: Vec<String> = c.granted_principals().map(ToString::to_string).collect();
         (c.name.clone(), c.presence, whom)
     };
-    assert_eq!(side(Side::Inner), ("network-team.hub".into(), Presence::Wanted, vec![DATA.into()]));
+    assert_eq!(slot(Slot::Inner), ("network-team.hub".into(), Presence::Wanted, vec![DATA.into()]));
     assert_eq!(
-        side(Side::Outer),
+        slot(Slot::Outer),
         ("network-team.hub.outside".into(), Presence::Wanted, vec![PARTNER.into()])
     );
     let inside_only = super::tests::resolved(&share("hub").of(&[GATEWAY]), known(&tree), &letting_in());
-    assert_eq!(inside_only.containers[&Side::Inner].presence, Presence::IfThere);
-    assert_eq!(inside_only.containers[&Side::Outer].presence, Presence::Gone);
+    assert_eq!(inside_only.containers[&Slot::Inner].presence, Presence::IfThere);
+    assert_eq!(inside_only.containers[&Slot::Outer].presence, Presence::Gone);
 }
 
 #[test]

@@ -2,7 +2,7 @@ use super::*;
 use crate::plan::fixture::*;
 
 fn mark() -> Mark {
-    Mark { installation: US.into(), share: key("hub"), uid: "uid-hub".into(), side: Side::Inner }
+    Mark { installation: US.into(), share: key("hub"), uid: "uid-hub".into(), slot: Slot::Inner }
 }
 
 fn no_create() -> Create {
@@ -116,7 +116,7 @@ fn a_create_takes_all_principals_the_mark_and_the_first_hundred_resources() {
     let share = ShareWords::tagged(share, "team", "net");
     let tree = crate::org::tree::tests::tree();
     let desired = resolved(&share, known(&tree), &[policy()]);
-    let create = Create::of(&desired.containers[&Side::Inner], &mark(), 3);
+    let create = Create::of(&desired.containers[&Slot::Inner], &mark(), 3);
     assert_eq!((create.members.principals.len(), create.members.resources.len()), (1, 100));
     assert_eq!(
         (create.name.as_str(), create.incarnation, create.allow_external),

@@ -9,6 +9,7 @@ use super::subject::Subject;
 /// A statement that has an effect.
 #[derive(Clone, Debug)]
 pub(super) struct Statement {
+    pub(super) sid: String,
     pub(super) allow: bool,
     /// Those under `AWS`, and `*`.
     principals: Vec<String>,
@@ -90,6 +91,7 @@ impl Statement {
             "Deny" => false,
             _ => return None,
         };
+        let sid = element.get("Sid").and_then(Value::as_str).unwrap_or_default().to_owned();
         texts(element.get("Resource")).iter().any(|resource| resource == "*").then_some(())?;
         let (principals, all_but) = match (element.get("Principal"), element.get("NotPrincipal")) {
             (Some(principals), None) => (principals, false),
@@ -102,6 +104,7 @@ impl Statement {
             _ => return None,
         };
         Some(Self {
+            sid,
             allow,
             principals: aws_principals(principals),
             all_but,

@@ -54,6 +54,8 @@ pub struct KeyGrant {
     pub actions: BTreeSet<String>,
     /// Outside the owner's organization.
     pub external: bool,
+    /// The `Sid`s of the statements that allow it something; blank for one without.
+    pub sids: BTreeSet<String>,
 }
 
 impl World {
@@ -95,23 +97,28 @@ impl World {
 
     fn grants_on(&self, key: &Key) -> Vec<KeyGrant> {
         let document = Document::read(&key.policy);
-        let mut granted: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        let mut granted: BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)> = BTreeMap::new();
         for statement in document.statements.iter().filter(|statement| statement.allow) {
             for principal in self.granted_by(key, statement) {
                 let actions = ACROSS_ACCOUNTS.into_iter().filter(|action| statement.acts(action));
                 let left = actions.filter(|action| !self.is_denied(&document, key, &principal, action));
                 let left: Vec<String> = left.map(ToOwned::to_owned).collect();
-                granted.entry(principal).or_default().extend(left);
+                let (actions, sids) = granted.entry(principal).or_default();
+                if !left.is_empty() {
+                    sids.insert(statement.sid.clone());
+                }
+                actions.extend(left);
             }
         }
-        granted.retain(|_, actions| !actions.is_empty());
-        let grant = |(principal, actions): (String, BTreeSet<String>)| KeyGrant {
+        granted.retain(|_, (actions, _)| !actions.is_empty());
+        let grant = |(principal, (actions, sids)): (String, (BTreeSet<String>, BTreeSet<String>))| KeyGrant {
             owner: key.account.clone(),
             region: key.region.clone(),
             key: key.arn.clone(),
             external: self.is_outside(&key.account, &principal),
             principal,
             actions,
+            sids,
         };
         granted.into_iter().map(grant).collect()
     }

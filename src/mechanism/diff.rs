@@ -1,6 +1,6 @@
-//! The difference between a desired and an observed resource share. Pure and total.
+//! The difference between a desired and an observed container. Pure and total.
 //!
-//! RAM grants every principal of a share every resource in it. So a principal may be added only when no resource is
+//! RAM grants every principal of a share every resource in it, and a part of an object is a share of one resource. So a principal may be added only when no resource is
 //! left in the share that should not be there, and the other way round: otherwise the write would grant what nobody
 //! declared. Removals never wait.
 
@@ -9,7 +9,7 @@ mod permissions;
 use std::collections::BTreeSet;
 
 use crate::{
-    model::{Mark, Principal, ResourceType, Side, Timestamp},
+    model::{Mark, Principal, ResourceType, Slot, Timestamp},
     mutant::{self, Mutant},
     plan::{
         change::{Change, ChangeKind, Difference, Effect},
@@ -33,22 +33,29 @@ pub fn diff(
     now: Timestamp,
 ) -> Difference {
     let mut difference =
-        Difference { share: share.key.clone(), side: want.side, changes: vec![], waits: vec![] };
-    let pending = pending(share, want.side, have);
+        Difference { share: share.key.clone(), slot: want.slot.clone(), changes: vec![], waits: vec![] };
+    let pending = pending(share, &want.slot, have);
     match (have, want.presence) {
         (Claim::Absent { .. }, Presence::Wanted) => {
             difference.changes.push(ChangeKind::Create.because(pending));
         }
         (Claim::Absent { open_until: Some(until), .. }, Presence::IfThere | Presence::Gone) => {
-            difference.waits.push(format!(
-                "AWS has not answered whether it made a share for it; whether it did is certain on {until}"
-            ));
+            difference.waits.push(match &want.slot {
+                Slot::Object(object) => format!(
+                    "whether what was last written into the policy of {object} is in force is certain on {until}"
+                ),
+                Slot::Inner | Slot::Outer => format!(
+                    "AWS has not answered whether it made a share for it; whether it did is certain on {until}"
+                ),
+            });
         }
         (Claim::Absent { open_until: None, .. }, Presence::IfThere | Presence::Gone)
         | (Claim::Unadopted, _) => {}
-        (Claim::Unlisted { id }, _) => {
-            difference.waits.push(format!("AWS does not list {id} yet, which was made a moment ago"));
-        }
+        (Claim::Unread(unknown), _) => difference.waits.push(unknown.message.clone()),
+        (Claim::Unlisted { id }, _) => difference.waits.push(match &want.slot {
+            Slot::Object(object) => format!("the policy of {object} is read first"),
+            Slot::Inner | Slot::Outer => format!("AWS does not list {id} yet, which was made a moment ago"),
+        }),
         (Claim::Lost { id, to }, _) => {
             difference.waits.push(format!("{id} now belongs to {to} and is left alone"));
         }
@@ -60,8 +67,8 @@ pub fn diff(
 }
 
 /// Why what no refusal explains is to be changed.
-fn pending(share: &DesiredShare, side: Side, have: &Claim<'_>) -> Cause {
-    let recorded = share.ledger.get(&side).is_some_and(|entry| entry.id.is_some());
+fn pending(share: &DesiredShare, slot: &Slot, have: &Claim<'_>) -> Cause {
+    let recorded = share.ledger.get(slot).is_some_and(|entry| entry.id.is_some());
     match share.applied_generation {
         _ if share.was_applied() => Cause::Drift,
         // The spec is the one that was carried out: something around it means another thing now.
@@ -230,7 +237,7 @@ impl Comparison<'_> {
     }
 
     fn external(&self, out: &mut Difference) {
-        let want = self.want.side == Side::Outer;
+        let want = self.want.slot == Slot::Outer;
         if self.container.allows_external == want {
             return;
         }

@@ -20,39 +20,44 @@ fn hub() -> Share {
     share("hub").of(&[GATEWAY]).with([account("data-prod")]).open()
 }
 
-/// What is to be done about one side of a Share, as lines.
-fn difference(share: &Share, side: Side, listing: &Listing) -> Vec<String> {
+/// What is to be done about one slot of a Share, as lines.
+fn difference(share: &Share, slot: &Slot, listing: &Listing) -> Vec<String> {
     let policies = [policy().letting_in(PARTNER, "400d", false)];
-    difference_under(share, Departure::Stays, side, listing, &policies)
+    difference_under(share, Departure::Stays, slot, listing, &policies)
 }
 
 fn difference_under(
     share: &Share,
     departure: Departure,
-    side: Side,
+    slot: &Slot,
     listing: &Listing,
     policies: &[SharingPolicy],
 ) -> Vec<String> {
     let tree = tree();
     let share = &on_record(share, listing);
     let desired = resolved_as(share, departure, known(&tree), policies, at(0));
-    let mark = Mark { installation: US.into(), share: desired.key.clone(), uid: desired.uid.clone(), side };
+    let mark = Mark {
+        installation: US.into(),
+        share: desired.key.clone(),
+        uid: desired.uid.clone(),
+        slot: slot.clone(),
+    };
     let claim = crate::plan::claim::claim(
         &crate::plan::claim::Marked::of(listing),
         &mark,
-        desired.ledger.get(&side),
+        desired.ledger.get(slot),
         &NOTHING,
         Timestamp::UNIX_EPOCH,
     );
-    differences(&diff(&desired, &desired.containers[&side], &claim, &mark, &BTreeSet::new(), at(0)))
+    differences(&diff(&desired, &desired.containers[slot], &claim, &mark, &BTreeSet::new(), at(0)))
 }
 
 fn inner(share: &Share, container: Container) -> Vec<String> {
-    difference(share, Side::Inner, &listing([container]))
+    difference(share, &Slot::Inner, &listing([container]))
 }
 
 fn right() -> Container {
-    ours("hub", Side::Inner).to(DATA, "ASSOCIATED").sharing(GATEWAY, "ASSOCIATED")
+    ours("hub", &Slot::Inner).to(DATA, "ASSOCIATED").sharing(GATEWAY, "ASSOCIATED")
 }
 
 #[test]
@@ -61,7 +66,7 @@ fn t01_a_tombstone_with_the_same_name_and_tags_is_not_the_share() {
         let tombstone = right().being(state);
         assert_eq!(inner(&hub(), tombstone.clone()), ["create (Widen, Edit)"]);
         let live = Container { id: container_id("z-later"), ..right() };
-        assert_eq!(difference(&hub(), Side::Inner, &listing([tombstone, live])), [""; 0]);
+        assert_eq!(difference(&hub(), &Slot::Inner, &listing([tombstone, live])), [""; 0]);
     }
 }
 
@@ -69,7 +74,7 @@ fn t01_a_tombstone_with_the_same_name_and_tags_is_not_the_share() {
 fn t02_t36_what_was_taken_out_by_hand_is_put_back() {
     let ghost = right().to(DATA, "DISASSOCIATED");
     assert_eq!(inner(&hub(), ghost), ["+222233334444 (Widen, Edit)"]);
-    let gone = ours("hub", Side::Inner).sharing(GATEWAY, "ASSOCIATED");
+    let gone = ours("hub", &Slot::Inner).sharing(GATEWAY, "ASSOCIATED");
     let tree = tree();
     let digest = resolved(&hub(), known(&tree), &[policy().letting_in(PARTNER, "400d", false)]).digest;
     assert_eq!(inner(&hub().applied(digest.as_str()), gone), ["+222233334444 (Widen, Drift)"]);
@@ -80,8 +85,8 @@ fn t02_t36_what_was_taken_out_by_hand_is_put_back() {
 #[test]
 fn t04_a_principal_that_is_gone_from_aws_needs_no_removal() {
     let share = share("hub").of(&[GATEWAY]);
-    assert_eq!(inner(&share, ours("hub", Side::Inner).sharing(GATEWAY, "ASSOCIATED")), [""; 0]);
-    let closed = ours("hub", Side::Inner).to("123456789100", "DISASSOCIATED").sharing(GATEWAY, "ASSOCIATED");
+    assert_eq!(inner(&share, ours("hub", &Slot::Inner).sharing(GATEWAY, "ASSOCIATED")), [""; 0]);
+    let closed = ours("hub", &Slot::Inner).to("123456789100", "DISASSOCIATED").sharing(GATEWAY, "ASSOCIATED");
     assert_eq!(inner(&share, closed), [""; 0]);
 }
 
@@ -92,7 +97,7 @@ fn t05_six_hundred_principals_that_are_right_are_no_difference() {
     let one = tree.accounts[&DATA.parse().unwrap()].clone();
     tree.accounts.extend(ids.iter().map(|id| (id.parse().unwrap(), one.clone())));
     let share = share("hub").of(&[GATEWAY]).with(ids.iter().map(|id| account(id)));
-    let mut container = ours("hub", Side::Inner).sharing(GATEWAY, "ASSOCIATED");
+    let mut container = ours("hub", &Slot::Inner).sharing(GATEWAY, "ASSOCIATED");
     for id in &ids {
         container = container.to(id, "ASSOCIATED");
     }
@@ -101,7 +106,7 @@ fn t05_six_hundred_principals_that_are_right_are_no_difference() {
     let of = |container: &Container| {
         diff(
             &desired,
-            &desired.containers[&Side::Inner],
+            &desired.containers[&Slot::Inner],
             &Claim::Found(container),
             &mark,
             &BTreeSet::new(),
@@ -116,8 +121,8 @@ fn t05_six_hundred_principals_that_are_right_are_no_difference() {
 #[test]
 fn t08_a_share_made_a_moment_ago_is_not_made_again_until_silence_has_lasted() {
     let id = container_id("new");
-    let share = hub().holding(Side::Inner, Some(&id), 1);
-    let lines = difference(&share, Side::Inner, &listing([]));
+    let share = hub().holding(&Slot::Inner, Some(&id), 1);
+    let lines = difference(&share, &Slot::Inner, &listing([]));
     assert_eq!(lines, ["waits: AWS does not list new yet, which was made a moment ago"]);
 }
 
@@ -131,11 +136,11 @@ fn t09_t11_t12_t14_what_is_under_way_is_there() {
     let pool = "ipam-pool/pool-1";
     let share =
         share("hub").of(&[pool]).with([outside(PARTNER, days(300)), outside_role(clerk, days(300))]).open();
-    let invited = ours("hub", Side::Outer)
+    let invited = ours("hub", &Slot::Outer)
         .to_outsider(PARTNER, "ASSOCIATING")
         .to_outsider(clerk, "ASSOCIATING")
         .sharing(pool, "ASSOCIATED");
-    assert_eq!(difference(&share, Side::Outer, &listing([invited])), [""; 0]);
+    assert_eq!(difference(&share, &Slot::Outer, &listing([invited])), [""; 0]);
 }
 
 #[test]
@@ -157,16 +162,16 @@ fn t10_what_failed_is_named_taken_out_after_a_while_and_tried_again() {
 fn t17_an_invitation_that_expired_is_asked_again() {
     let share = share("hub").of(&[GATEWAY]).with([outside(PARTNER, days(300))]).open();
     let expired =
-        ours("hub", Side::Outer).to_outsider(PARTNER, "DISASSOCIATED").sharing(GATEWAY, "ASSOCIATED");
-    assert_eq!(difference(&share, Side::Outer, &listing([expired])), ["+999988887777 (Widen, Edit)"]);
+        ours("hub", &Slot::Outer).to_outsider(PARTNER, "DISASSOCIATED").sharing(GATEWAY, "ASSOCIATED");
+    assert_eq!(difference(&share, &Slot::Outer, &listing([expired])), ["+999988887777 (Widen, Edit)"]);
 }
 
 #[test]
 fn t27_an_account_that_left_the_organization_is_refused_inside_and_not_invited() {
     let left = share("hub").of(&[GATEWAY]).with([account("555566667777")]);
-    let still = ours("hub", Side::Inner).to("555566667777", "ASSOCIATED").sharing(GATEWAY, "ASSOCIATED");
+    let still = ours("hub", &Slot::Inner).to("555566667777", "ASSOCIATED").sharing(GATEWAY, "ASSOCIATED");
     assert_eq!(inner(&left, still), ["-555566667777 (Narrow, Tree)"]);
-    assert_eq!(inner(&left, ours("hub", Side::Inner).sharing(GATEWAY, "ASSOCIATED")), [""; 0]);
+    assert_eq!(inner(&left, ours("hub", &Slot::Inner).sharing(GATEWAY, "ASSOCIATED")), [""; 0]);
 }
 
 #[test]
@@ -182,7 +187,7 @@ fn t29_t30_permissions_are_swapped_in_place_and_versions_follow() {
     let case = |version: &str, attached: AttachedPermission| {
         let share = hub().permitting(TYPE, custom, version);
         let listing = listing([right().permitting(TYPE, attached)]);
-        difference_under(&share, Departure::Stays, Side::Inner, &listing, &policies)
+        difference_under(&share, Departure::Stays, &Slot::Inner, &listing, &policies)
     };
     let latest = permission(custom, "3");
     let older = AttachedPermission { is_default_version: false, ..permission(custom, "2") };
@@ -226,10 +231,10 @@ fn the_permission_of_an_unknown_type_is_judged_by_the_name_that_ram_gives_it() {
         allow.resource_types = vec!["newservice:Thing".into()];
         allow.resources = vec![thing.into()];
     });
-    let container = ours("hub", Side::Inner).to(DATA, "ASSOCIATED").sharing(thing, "ASSOCIATED");
+    let container = ours("hub", &Slot::Inner).to(DATA, "ASSOCIATED").sharing(thing, "ASSOCIATED");
     let of = |container: &Container| {
         let listing = listing([container.clone()]);
-        difference_under(&share, Departure::Stays, Side::Inner, &listing, std::slice::from_ref(&naming))
+        difference_under(&share, Departure::Stays, &Slot::Inner, &listing, std::slice::from_ref(&naming))
     };
     let default = default_permission("newservice:TheThing");
     let full = permission("arn:aws:ram::aws:permission/AWSRAMPermissionThingFull", "1");
@@ -250,9 +255,9 @@ fn t32_a_resource_without_any_permission_gets_its_default() {
     let mut without = right();
     without.permissions.clear();
     assert_eq!(inner(&hub(), without), ["permission ec2:TransitGateway=default (Widen, Edit)"]);
-    let mut empty = ours("hub", Side::Inner).to(DATA, "ASSOCIATED");
+    let mut empty = ours("hub", &Slot::Inner).to(DATA, "ASSOCIATED");
     empty.permissions.clear();
-    let mut leaving = ours("hub", Side::Inner).to(DATA, "ASSOCIATED").sharing(GATEWAY, "DISASSOCIATING");
+    let mut leaving = ours("hub", &Slot::Inner).to(DATA, "ASSOCIATED").sharing(GATEWAY, "DISASSOCIATING");
     leaving.permissions.clear();
     assert_eq!(
         inner(&hub(), leaving),
@@ -283,7 +288,7 @@ fn a_principal_waits_for_resources_to_leave_and_a_resource_for_principals() {
             "waits: transit-gateway/tgw-2 is added once 222233334444 is out of the share",
         ]
     );
-    let leaving = ours("hub", Side::Inner).to(DATA, "DISASSOCIATING").sharing(GATEWAY, "DISASSOCIATED");
+    let leaving = ours("hub", &Slot::Inner).to(DATA, "DISASSOCIATING").sharing(GATEWAY, "DISASSOCIATED");
     assert_eq!(
         inner(&share, leaving),
         [
@@ -305,7 +310,7 @@ fn nobody_is_added_under_a_permission_that_is_about_to_change() {
             "waits: 333344445555 is added once the permission for ec2:TransitGateway is changed",
         ]
     );
-    let alone = ours("hub", Side::Inner).sharing(GATEWAY, "ASSOCIATED").permitting(TYPE, full.clone());
+    let alone = ours("hub", &Slot::Inner).sharing(GATEWAY, "ASSOCIATED").permitting(TYPE, full.clone());
     assert_eq!(
         inner(&share, alone),
         ["permission ec2:TransitGateway=default (Widen, Edit)", "+333344445555 (Widen, Edit)"]
@@ -322,11 +327,11 @@ fn nobody_is_added_under_a_permission_that_is_about_to_change() {
 #[test]
 fn t34_t37_t38_what_carries_anothers_mark_is_left_alone() {
     let id = right().id;
-    let share = hub().holding(Side::Inner, Some(&id), 1);
+    let share = hub().holding(&Slot::Inner, Some(&id), 1);
     let table = [
-        (right().marked("them", "hub", Side::Inner), "Share network-team/hub of installation them"),
-        (right().marked(US, "spoke", Side::Inner), "Share network-team/spoke of installation us"),
-        (right().marked(US, "hub", Side::Outer), "Share network-team/hub of installation us"),
+        (right().marked("them", "hub", &Slot::Inner), "Share network-team/hub of installation them"),
+        (right().marked(US, "spoke", &Slot::Inner), "Share network-team/spoke of installation us"),
+        (right().marked(US, "hub", &Slot::Outer), "Share network-team/hub of installation us"),
         (
             Container {
                 origin: crate::plan::observed::Origin::ServiceManaged("CREATED_FROM_POLICY".into()),
@@ -344,7 +349,7 @@ fn t34_t37_t38_what_carries_anothers_mark_is_left_alone() {
 #[test]
 fn nothing_is_done_before_the_mark_is_right() {
     let id = right().id;
-    let share = hub().holding(Side::Inner, Some(&id), 1);
+    let share = hub().holding(&Slot::Inner, Some(&id), 1);
     let mut stripped = right().to("333344445555", "ASSOCIATED");
     stripped.tags.clear();
     assert_eq!(inner(&share, stripped), ["mark (Neutral, Edit)"]);
@@ -367,7 +372,7 @@ fn states_of_a_share_that_no_write_fits_wait() {
         assert_eq!(inner(&hub(), right().being(state)), [expected]);
     }
     let deleted = |state| {
-        difference_under(&hub(), Departure::Deleted, Side::Inner, &listing([right().being(state)]), &[])
+        difference_under(&hub(), Departure::Deleted, &Slot::Inner, &listing([right().being(state)]), &[])
     };
     assert_eq!(deleted("FAILED"), ["delete (Narrow, Deletion)"]);
     assert_eq!(deleted("ACTIVE"), ["delete (Narrow, Deletion)"]);
@@ -377,10 +382,10 @@ fn states_of_a_share_that_no_write_fits_wait() {
 #[test]
 fn b12_an_outside_share_is_opened_before_anybody_is_let_in_and_an_inside_one_closed_after() {
     let share = share("hub").of(&[GATEWAY]).with([outside(PARTNER, days(300))]).open();
-    let mut shut = ours("hub", Side::Outer).sharing(GATEWAY, "ASSOCIATED");
+    let mut shut = ours("hub", &Slot::Outer).sharing(GATEWAY, "ASSOCIATED");
     shut.allows_external = false;
     assert_eq!(
-        difference(&share, Side::Outer, &listing([shut])),
+        difference(&share, &Slot::Outer, &listing([shut])),
         ["external true (Widen, Edit)", "+999988887777 (Widen, Edit)"]
     );
     let opened = right().to_outsider(PARTNER, "ASSOCIATED");
@@ -400,7 +405,7 @@ fn b12_an_outside_share_is_opened_before_anybody_is_let_in_and_an_inside_one_clo
 #[test]
 fn names_and_declared_tags_are_kept_right_and_other_tags_left() {
     let share = ShareWords::tagged(hub(), "team", "net");
-    let share = share.holding(Side::Inner, Some(&right().id), 1);
+    let share = share.holding(&Slot::Inner, Some(&right().id), 1);
     let mut edited = ShareWords::tagged(hub(), "cost", "42");
     edited.status = share.status;
     let container = right().tagged("team", "net").tagged("theirs", "stays").named("drifted");
@@ -420,10 +425,10 @@ fn names_and_declared_tags_are_kept_right_and_other_tags_left() {
 #[test]
 fn an_outer_share_without_anybody_goes_and_an_inner_one_stays() {
     let share = share("hub").of(&[GATEWAY]);
-    let outer = ours("hub", Side::Outer).to_outsider(PARTNER, "ASSOCIATED").sharing(GATEWAY, "ASSOCIATED");
-    assert_eq!(difference(&share, Side::Outer, &listing([outer])), ["delete (Narrow, Edit)"]);
+    let outer = ours("hub", &Slot::Outer).to_outsider(PARTNER, "ASSOCIATED").sharing(GATEWAY, "ASSOCIATED");
+    assert_eq!(difference(&share, &Slot::Outer, &listing([outer])), ["delete (Narrow, Edit)"]);
     assert_eq!(inner(&share, right()), ["-222233334444 (Narrow, Edit)"]);
-    assert_eq!(difference(&share, Side::Inner, &listing([])), [""; 0]);
+    assert_eq!(difference(&share, &Slot::Inner, &listing([])), [""; 0]);
 }
 
 #[test]
@@ -435,12 +440,12 @@ fn an_ended_access_goes_alone_while_the_tenant_holds_the_rest() {
     let mut held =
         share("hub").of(&[GATEWAY]).with([outside(PARTNER, at(-1)), outside(other, days(9))]).open();
     held.spec.suspend = true;
-    let outer = ours("hub", Side::Outer)
+    let outer = ours("hub", &Slot::Outer)
         .to_outsider(PARTNER, "ASSOCIATED")
         .to_outsider(other, "ASSOCIATED")
         .sharing(GATEWAY, "ASSOCIATED");
     let of =
-        |departure, container| difference_under(&held, departure, Side::Outer, &listing([container]), &open);
+        |departure, container| difference_under(&held, departure, &Slot::Outer, &listing([container]), &open);
     let ended = "-999988887777 (Narrow, Expired)";
     assert_eq!(of(Departure::Stays, outer.clone()), [ended]);
     assert_eq!(of(Departure::Deleted, outer.clone()), [ended, "delete (Narrow, Deletion)"]);
@@ -453,7 +458,7 @@ fn what_the_tree_takes_away_by_name_is_not_called_an_edit() {
     let gone = share("hub").of(&[GATEWAY]).with([unit("Root/Workloads/Old")]);
     let gone = gone.pinned(crate::api::PinKind::OrganizationalUnit, "Root/Workloads/Old", "ou-r-old");
     let container =
-        ours("hub", Side::Inner).to(&unit_arn("ou-r-old"), "ASSOCIATED").sharing(GATEWAY, "ASSOCIATED");
+        ours("hub", &Slot::Inner).to(&unit_arn("ou-r-old"), "ASSOCIATED").sharing(GATEWAY, "ASSOCIATED");
     assert_eq!(inner(&gone, container), ["-ou/o-acme/ou-r-old (Narrow, Tree)"]);
 }
 
@@ -494,23 +499,24 @@ fn while_a_deletion_is_undecided_only_what_ends_and_what_policy_takes_away_goes(
     let named = share("hub").of(&[GATEWAY, OTHER]);
     let share = named.with([account(DATA), outside(PARTNER, at(-60)), account("nobody")]).open();
     let allowing = [policy().letting_in(PARTNER, "400d", false)];
-    let under = |side, container: Container, policies: &[SharingPolicy]| {
-        difference_under(&share, Departure::Undecided, side, &listing([container]), policies)
+    let under = |slot, container: Container, policies: &[SharingPolicy]| {
+        difference_under(&share, Departure::Undecided, slot, &listing([container]), policies)
     };
     // Nothing is added, renamed or taken out, though much differs.
     let differs = right().named("other").to("333344445555", "ASSOCIATED");
-    assert_eq!(under(Side::Inner, differs.clone(), &allowing), [""; 0]);
+    assert_eq!(under(&Slot::Inner, differs.clone(), &allowing), [""; 0]);
     assert_eq!(
-        under(Side::Inner, differs, &[]),
+        under(&Slot::Inner, differs, &[]),
         ["-222233334444 (Narrow, Policy)", "-transit-gateway/tgw-1 (Narrow, Policy)"]
     );
-    let outer = || ours("hub", Side::Outer).to_outsider(PARTNER, "ASSOCIATED").sharing(GATEWAY, "ASSOCIATED");
-    assert_eq!(under(Side::Outer, outer(), &allowing), ["-999988887777 (Narrow, Expired)"]);
+    let outer =
+        || ours("hub", &Slot::Outer).to_outsider(PARTNER, "ASSOCIATED").sharing(GATEWAY, "ASSOCIATED");
+    assert_eq!(under(&Slot::Outer, outer(), &allowing), ["-999988887777 (Narrow, Expired)"]);
     // The mark of a former life is replaced first, and only for that.
     let former = || outer().tagged("sharekeeper.dev/uid", "former");
-    assert_eq!(under(Side::Outer, former(), &allowing), ["mark (Neutral, Expired)"]);
+    assert_eq!(under(&Slot::Outer, former(), &allowing), ["mark (Neutral, Expired)"]);
     let inner = right().tagged("sharekeeper.dev/uid", "former");
-    assert_eq!(under(Side::Inner, inner, &allowing), [""; 0]);
+    assert_eq!(under(&Slot::Inner, inner, &allowing), [""; 0]);
 }
 
 /// A target whose name means nobody must not turn what somebody did by hand into an edit, which no budget counts.

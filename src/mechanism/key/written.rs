@@ -1,0 +1,136 @@
+//! Which policies were replaced by our own writes: KMS is eventually consistent, and what it shows may be from before them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, PoisonError},
+};
+
+use crate::{
+    document::Document,
+    model::{Arn, Digest, Timestamp},
+    plan::expect::WINDOW_SECONDS,
+};
+
+/// The policies that were written lately, by object.
+#[derive(Debug, Default)]
+pub struct Written(Mutex<BTreeMap<Arn, Last>>);
+
+#[derive(Debug)]
+struct Last {
+    /// What was there before our writes, and what we wrote before the last of them.
+    former: BTreeSet<Digest>,
+    /// What we wrote last; none while no write was answered.
+    latest: Option<Digest>,
+    /// What was there before a write without an answer, and what is there if it was done.
+    perhaps: Option<(Digest, Digest)>,
+    at: Timestamp,
+}
+
+impl Last {
+    fn empty(at: Timestamp) -> Self {
+        Self { former: BTreeSet::new(), latest: None, perhaps: None, at }
+    }
+
+    /// Also once what we wrote was shown: the next answer may come from an older replica, and to write on it would undo what was
+    /// written since. Who puts the former policy back by hand is noticed when this is over.
+    fn counts(&self, now: Timestamp) -> bool {
+        now.as_second().saturating_sub(self.at.as_second()) < WINDOW_SECONDS
+    }
+}
+
+impl Written {
+    /// Whether a policy that was read is from before our last write to that object.
+    pub fn is_past(&self, object: &Arn, read: &Document, now: Timestamp) -> bool {
+        let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(last) = written.get_mut(object).filter(|last| last.counts(now)) else {
+            written.remove(object);
+            return false;
+        };
+        let read = fingerprint(read);
+        if let Some((before, after)) = last.perhaps.take_if(|(_, after)| *after == read) {
+            last.former.insert(before);
+            last.former.extend(last.latest.replace(after));
+        }
+        last.former.contains(&read) && Some(&read) != last.latest.as_ref()
+    }
+
+    /// Notes that one policy was replaced by another.
+    pub fn note(&self, object: &Arn, before: &Document, after: &Document, now: Timestamp) {
+        let mut last = self.taken(object, now).unwrap_or_else(|| Last::empty(now));
+        last.former.insert(fingerprint(before));
+        last.former.extend(last.latest.replace(fingerprint(after)));
+        self.put(object, Last { perhaps: None, at: now, ..last });
+    }
+
+    /// Notes that one policy was perhaps replaced by another: it was, once a reading shows it.
+    pub fn perhaps(&self, object: &Arn, before: &Document, after: &Document, now: Timestamp) {
+        let last = self.taken(object, now).unwrap_or_else(|| Last::empty(now));
+        let perhaps = Some((fingerprint(before), fingerprint(after)));
+        self.put(object, Last { perhaps, at: now, ..last });
+    }
+
+    fn taken(&self, object: &Arn, now: Timestamp) -> Option<Last> {
+        let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        written.remove(object).filter(|last| last.counts(now))
+    }
+
+    fn put(&self, object: &Arn, last: Last) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(object.clone(), last);
+    }
+}
+
+/// Of what a policy says, however KMS spells it.
+fn fingerprint(document: &Document) -> Digest {
+    Digest::of(document.statements().iter().map(|statement| format!("{:?}", statement.normalized())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy(account: &str) -> Document {
+        let text = format!(
+            r#"{{"Statement": {{"Effect": "Allow", "Principal": {{"AWS": "{account}"}}, "Action": "kms:*", "Resource": "*"}}}}"#
+        );
+        Document::parse(&text).unwrap()
+    }
+
+    #[test]
+    fn what_we_replaced_is_of_the_past_for_as_long_as_an_answer_may_be_old() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let key: Arn = "arn:aws:kms:eu-west-1:111122223333:key/k".parse().unwrap();
+        let [first, second, third, other] =
+            ["111111111111", "222222222222", "333333333333", "444444444444"].map(policy);
+        let written = Written::default();
+        assert!(!written.is_past(&key, &first, at(0)));
+        written.note(&key, &first, &second, at(0));
+        written.note(&key, &second, &third, at(10));
+        // document, when, whether it is of the past
+        let table = [
+            (&first, 20, true),
+            (&second, 20, true),
+            (&other, 20, false),
+            (&third, 30, false),
+            (&second, 609, true),
+            (&second, 610, false),
+            (&first, 611, false),
+        ];
+        for (document, when, past) in table {
+            assert_eq!(written.is_past(&key, document, at(when)), past, "{when}");
+        }
+        // What comes back by our own hand is of now.
+        written.note(&key, &first, &second, at(1000));
+        written.note(&key, &second, &first, at(1001));
+        assert!(written.is_past(&key, &second, at(1002)) && !written.is_past(&key, &first, at(1002)));
+        // What we wrote last is of the past once we have written on what somebody else made of it.
+        written.note(&key, &other, &third, at(1003));
+        assert!(written.is_past(&key, &first, at(1004)) && written.is_past(&key, &other, at(1004)));
+        // Of a write without an answer nothing is known until it is shown.
+        written.perhaps(&key, &third, &policy("555555555555"), at(1005));
+        assert!(!written.is_past(&key, &third, at(1006)));
+        assert!(
+            !written.is_past(&key, &policy("555555555555"), at(1007))
+                && written.is_past(&key, &third, at(1008))
+        );
+    }
+}

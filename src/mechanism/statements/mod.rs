@@ -1,0 +1,168 @@
+//! What Shares grant by the policy of an object: one to three statements each, found again by their `Sid`. Other people's
+//! statements are never touched. Pure.
+
+pub mod principals;
+pub mod sid;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use self::sid::{Form, claimant, sid};
+pub use self::{principals::Place, sid::Claimant};
+use crate::{
+    document::{self, Document, Grantee, Named, Statement, Unsafe},
+    model::Principal,
+};
+
+/// What a claimant grants on an object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Granted {
+    /// To whom.
+    pub principals: BTreeSet<Principal>,
+    /// The access that they have; none where the statements are not as this version would write them.
+    pub access: Option<String>,
+}
+
+/// A kind of access: its name, and the actions that it consists of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// Its name in Shares.
+    pub name: &'static str,
+    /// The actions, each with its service.
+    pub actions: &'static [&'static str],
+}
+
+/// A document that must not be written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unwritable {
+    /// A statement of ours would grant what none may.
+    #[error("a statement that sharekeeper made is not safe and was not written: {0}; report this as a bug")]
+    Unsafe(#[from] Unsafe),
+    /// It cannot be edited.
+    #[error(transparent)]
+    Malformed(#[from] document::Malformed),
+    /// Nothing would be left of the policy, and the object cannot be without one.
+    #[error(
+        "no statement would be left in the policy, which cannot be empty; put back the one that lets the account's own administrators in"
+    )]
+    Emptied,
+}
+
+/// What each claimant grants by a policy. `levels`: the kinds of access there are.
+pub fn read(document: &Document, place: &Place<'_>, levels: &[Access]) -> BTreeMap<Claimant, Granted> {
+    let mut found: BTreeMap<Claimant, Granted> = BTreeMap::new();
+    // A statement that lets nobody in is there all the same: it is ours to take out.
+    for of in document.ours(sid::PREFIX).filter_map(|statement| claimant(statement.sid.as_deref()?)) {
+        found.entry(of).or_default();
+    }
+    let mut deleted: BTreeSet<String> = BTreeSet::new();
+    for grant in document.access() {
+        let Some(of) = grant.sid.as_deref().and_then(claimant) else { continue };
+        let granted = found.entry(of).or_default();
+        // Whoever was deleted has no access by his former name.
+        match grant.grantee {
+            Grantee::UniqueId(id) => drop(deleted.insert(id)),
+            someone => drop(granted.principals.insert(place.principal(&someone))),
+        }
+    }
+    for (of, granted) in &mut found {
+        let ours: Vec<Statement> = written(document, of).into_iter().map(|s| without(s, &deleted)).collect();
+        let as_it_is =
+            |level: &&Access| is_as_made(&ours, &statements(of, place, level, &granted.principals));
+        granted.access = levels.iter().find(as_it_is).map(|level| level.name.to_owned());
+    }
+    found
+}
+
+/// Whom other people's statements let in from other accounts. AWS services are AWS's own, and who was deleted has no access.
+pub fn others(document: &Document, place: &Place<'_>) -> BTreeSet<Principal> {
+    let theirs =
+        document.access().into_iter().filter(|grant| grant.sid.as_deref().and_then(claimant).is_none());
+    let elsewhere = theirs.filter(|grant| {
+        !matches!(
+            grant.grantee,
+            Grantee::UniqueId(_) | Grantee::Service(_) | Grantee::OriginAccessIdentity(_)
+        )
+    });
+    let principals = elsewhere.map(|grant| place.principal(&grant.grantee));
+    principals.filter(|principal| principal.account().as_ref() != Some(place.owner)).collect()
+}
+
+/// The statements of a claimant in a document, by `Sid`.
+fn written<'d>(document: &'d Document, of: &Claimant) -> Vec<&'d Statement> {
+    let ours = document.ours(sid::PREFIX);
+    ours.filter(|s| s.sid.as_deref().and_then(claimant).as_ref() == Some(of)).collect()
+}
+
+/// A statement without those who were deleted: they make nothing of it another access.
+fn without(statement: &Statement, deleted: &BTreeSet<String>) -> Statement {
+    let mut statement = statement.clone();
+    if let Named::Only(principals) = &mut statement.principals {
+        principals.retain(|principal| !deleted.contains(&principal.text));
+    }
+    statement
+}
+
+fn is_as_made(found: &[Statement], made: &BTreeMap<String, Value>) -> bool {
+    let same = |statement: &Statement| {
+        let made = statement.sid.as_ref().and_then(|sid| made.get(sid));
+        let made = made.and_then(|made| Statement::of(made).ok());
+        made.is_some_and(|made| made.normalized() == statement.normalized())
+    };
+    found.len() == made.len() && found.iter().all(same)
+}
+
+/// The statements that grant this, by `Sid`. What no policy can name is left out.
+fn statements(
+    of: &Claimant,
+    place: &Place<'_>,
+    access: &Access,
+    principals: &BTreeSet<Principal>,
+) -> BTreeMap<String, Value> {
+    let mut forms: BTreeMap<Form, BTreeSet<&Principal>> = BTreeMap::new();
+    for principal in principals {
+        if let Some(form) = place.form(principal) {
+            forms.entry(form).or_default().insert(principal);
+        }
+    }
+    let made = forms.into_iter().map(|(form, principals)| {
+        let sid = sid(of, form);
+        let (principal, condition) = place.elements(form, &principals);
+        let mut statement = json!({
+            "Sid": sid, "Effect": "Allow", "Principal": principal, "Action": access.actions, "Resource": "*",
+        });
+        if let (Some(condition), Value::Object(elements)) = (condition, &mut statement) {
+            elements.insert("Condition".to_owned(), condition);
+        }
+        (sid, statement)
+    });
+    made.collect()
+}
+
+/// The document in which a claimant grants this and nothing else. Every byte of other people's statements stays.
+///
+/// # Errors
+/// [`Unwritable`] if the result must not be written.
+pub fn write(
+    document: &Document,
+    of: &Claimant,
+    place: &Place<'_>,
+    access: &Access,
+    principals: &BTreeSet<Principal>,
+) -> Result<Document, Unwritable> {
+    let made = statements(of, place, access, principals);
+    let mut edited = document.clone();
+    for (sid, statement) in &made {
+        document::check_generated(statement)?;
+        edited = edited.with_statement(sid, statement)?;
+    }
+    let others: BTreeSet<&str> = written(document, of).iter().filter_map(|s| s.sid.as_deref()).collect();
+    for sid in others.into_iter().filter(|sid| !made.contains_key(*sid)) {
+        edited = edited.without(sid).ok_or(Unwritable::Emptied)?;
+    }
+    Ok(edited)
+}
+
+#[cfg(test)]
+mod tests;
