@@ -125,8 +125,7 @@ async fn to_part(hands: Hands<'_>, leave: &Leave, part: &Part, step: &Step) -> R
     let place = Place { region: &cell.region, owner: &cell.account, tree: hands.tree };
     match Slot::Object(part.object.clone()).mechanism() {
         Mechanism::Key => {
-            let hand =
-                key::apply::Hand { clients: hands.clients, place, written: hands.written, now: hands.now };
+            let hand = key::Reach { clients: hands.clients, place, written: hands.written, now: hands.now };
             key::apply::carry_out(hand, leave, part, &step.action).await?;
         }
         Mechanism::Ram => {

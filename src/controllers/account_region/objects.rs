@@ -11,7 +11,7 @@ use crate::{
     aws::session::CellClients,
     controllers::context::OrganizationView,
     mechanism::{
-        key::{observe, written::Written},
+        key::{Reach, observe, written::Written},
         ram::failure,
         statements::Place,
     },
@@ -119,5 +119,5 @@ pub(crate) async fn read(
         owner: &gathered.cell.account,
         tree: gathered.organization.as_names().tree(),
     };
-    observe::keys(observe::Reader { clients, place, written, now }, objects, parts).await
+    observe::keys(Reach { clients, place, written, now }, objects, parts).await
 }

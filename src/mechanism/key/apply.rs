@@ -2,44 +2,30 @@
 
 use aws_sdk_kms::config::{Config, retry::RetryConfig};
 
-use super::{ACCESS, POLICY_MAX, POLICY_NAME, observe, written::Written};
+use super::{ACCESS, POLICY_MAX, POLICY_NAME, Reach, observe};
 use crate::{
     aws::{
         calls::Leave,
         errors::{AwsError, Disposition, Remedy, Wait},
-        session::CellClients,
     },
     document::Document,
     mechanism::{
         ram::failure,
-        statements::{self, Access, Claimant, Granted, Place},
+        statements::{self, Access, Claimant, Granted},
     },
-    model::{Part, Timestamp, resource_type::READ},
+    model::{Part, resource_type::READ},
     plan::step::Action,
 };
 
 /// AWS's name of every write.
 pub const OPERATION: &str = "PutKeyPolicy";
 
-/// What a policy is written with.
-#[derive(Clone, Copy)]
-pub struct Hand<'a> {
-    /// The cell's clients.
-    pub clients: &'a CellClients,
-    /// Where the key is.
-    pub place: Place<'a>,
-    /// What was written lately.
-    pub written: &'a Written,
-    /// Now.
-    pub now: Timestamp,
-}
-
 /// Carries out one step on a part of a key. Whoever calls sees to it that nobody else writes the same key meanwhile.
 ///
 /// # Errors
 /// As AWS answers, or why nothing was sent: the policy cannot be read, would be too large, or AWS shows one from before our
 /// last write, so that other people's later statements might be lost with it.
-pub async fn carry_out(hand: Hand<'_>, leave: &Leave, part: &Part, action: &Action) -> Result<(), AwsError> {
+pub async fn carry_out(hand: Reach<'_>, leave: &Leave, part: &Part, action: &Action) -> Result<(), AwsError> {
     let key = &part.object;
     let text = observe::read(hand.clients, key).await?;
     let refused =

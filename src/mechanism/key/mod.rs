@@ -8,7 +8,25 @@ pub mod apply;
 pub mod observe;
 pub mod written;
 
-use crate::mechanism::statements::Access;
+use self::written::Written;
+use crate::{
+    aws::session::CellClients,
+    mechanism::statements::{Access, Place},
+    model::Timestamp,
+};
+
+/// What keys are read and written with.
+#[derive(Clone, Copy)]
+pub struct Reach<'a> {
+    /// The cell's clients.
+    pub clients: &'a CellClients,
+    /// Where the keys are.
+    pub place: Place<'a>,
+    /// What was written lately.
+    pub written: &'a Written,
+    /// Now.
+    pub now: Timestamp,
+}
 
 /// The kinds of access. What another account can do with a key at all is in key-policy-modifying-external-accounts.html \[D\].
 ///

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, stream};
 
-use super::{ACCESS, POLICY_NAME, written::Written};
+use super::{ACCESS, POLICY_NAME, Reach};
 use crate::{
     api::Reason,
     aws::{
@@ -17,7 +17,7 @@ use crate::{
         ram::failure,
         statements::{self, Granted, Place},
     },
-    model::{Arn, Mark, Part, Principal, ResourceType, ShareKey, Slot, Timestamp, resource_type::ALTERED},
+    model::{Arn, Mark, Part, Principal, ResourceType, ShareKey, Slot, resource_type::ALTERED},
     plan::observed::{
         AssociationState, AttachedPermission, Container, ContainerState, Listing, Origin, Row, Unknown,
     },
@@ -28,22 +28,9 @@ const PAGE: i32 = 1000;
 /// Calls of one reading that are on their way at once.
 const AT_ONCE: usize = 4;
 
-/// What a reading needs to know.
-#[derive(Clone, Copy)]
-pub struct Reader<'a> {
-    /// The cell's clients.
-    pub clients: &'a CellClients,
-    /// Where the keys are.
-    pub place: Place<'a>,
-    /// What was written lately.
-    pub written: &'a Written,
-    /// Now.
-    pub now: Timestamp,
-}
-
 /// Reads these keys. In the answer each is whole, unread for a reason, or left out: then AWS shows a policy from before our own
 /// last write, and nothing new is known. `parts`: those that are there even if they grant nothing.
-pub async fn keys(reader: Reader<'_>, keys: &BTreeSet<Arn>, parts: &BTreeSet<Part>) -> Listing {
+pub async fn keys(reader: Reach<'_>, keys: &BTreeSet<Arn>, parts: &BTreeSet<Part>) -> Listing {
     let read = |key: Arn| async move { (policy(reader.clients, &key).await, key) };
     let all: Vec<_> = stream::iter(keys.iter().cloned()).map(read).buffered(AT_ONCE).collect().await;
     let mut listing = Listing::default();
