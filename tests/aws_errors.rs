@@ -86,6 +86,24 @@ fn every_known_answer_has_its_meaning() {
         (DELETE, "UnknownResourceException", NO_SHARE, 400, AlreadyDone),
         (DELETE, "ResourceArnNotFoundException", NO_SHARE, 400, Again(Replan::UnknownResource)),
         (CREATE, "IdempotentParameterMismatchException", "", 400, Again(Replan::TokenUsed)),
+        // What other services call the same.
+        ("GetResourcePolicy", "ResourceNotFoundException", "", 400, Again(Replan::UnknownResource)),
+        ("GetRepositoryPolicy", "RepositoryNotFoundException", "", 400, Again(Replan::UnknownResource)),
+        ("GetQueueUrl", "QueueDoesNotExist", "", 400, Again(Replan::UnknownResource)),
+        (
+            "SetQueueAttributes",
+            "AWS.SimpleQueueService.NonExistentQueue",
+            "",
+            400,
+            Again(Replan::UnknownResource),
+        ),
+        ("SetRepositoryPolicy", "InvalidParameterException", "", 400, remedy(Remedy::CorrectPolicy)),
+        ("SetQueueAttributes", "InvalidAttributeValue", "", 400, remedy(Remedy::CorrectPolicy)),
+        ("SetQueueAttributes", "OverLimit", "", 403, remedy(Remedy::RaiseQuota)),
+        ("PutResourcePolicy", "PublicPolicyException", "", 400, remedy(Remedy::CorrectPolicy)),
+        ("PutResourcePolicy", "InvalidRequestException", "", 400, remedy(Remedy::SeeWhatIsPermitted)),
+        ("GetResourcePolicy", "InternalServiceError", "", 500, Retry),
+        ("GetRepositoryPolicy", "ServerException", "", 500, Retry),
         // Successes in disguise.
         ("DisassociateResourceSharePermission", "InvalidParameterException", GONE, 400, AlreadyDone),
         (

@@ -92,7 +92,7 @@ async fn put(client: &Client, policy: &str) -> Result<(), SdkError<PutKeyPolicyE
 /// Who is granted the key, outside of its account.
 fn granted(net: &Net) -> Vec<String> {
     let now = net.now();
-    net.world().key_grants(now).into_iter().map(|grant| grant.principal).collect()
+    net.world().policy_grants(now).into_iter().map(|grant| grant.principal).collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -318,7 +318,7 @@ async fn a_put_is_not_read_at_once_where_readers_lag() {
     let owner = client(&net, OWNER);
     net.world().act(Action::AddKey { key: new_key() }).unwrap();
     let mut weather = Weather::default();
-    weather.lags.key_policy = Lag::Fixed(20.0);
+    weather.lags.policy = Lag::Fixed(20.0);
     net.world().set_weather(weather);
     let before = read(&owner).await;
     put(&owner, &policy(&root(DATA))).await.unwrap();
@@ -384,9 +384,9 @@ async fn the_loopback_port_serves_kms() {
     assert_eq!(answer.status(), 400);
     let body: Value = serde_json::from_slice(answer.body()).unwrap();
     assert_eq!(body["__type"], "MissingAuthenticationTokenException");
-    let facts = simulator::aws::admin(&net, "GET", "/_sim/keyGrants", b"").unwrap();
+    let facts = simulator::aws::admin(&net, "GET", "/_sim/policyGrants", b"").unwrap();
     assert_eq!(facts[0]["principal"], DATA);
-    let reached = simulator::aws::admin(&net, "GET", &format!("/_sim/keyReach/{ARN}"), b"").unwrap();
+    let reached = simulator::aws::admin(&net, "GET", &format!("/_sim/policyReach/{ARN}"), b"").unwrap();
     assert_eq!(reached, json!([DATA]));
     serving.abort();
 }

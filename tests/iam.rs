@@ -30,6 +30,11 @@ const ORGANIZATION: &str = "o-a1b2c3d4e5";
 const CONTROLLER: &str = "arn:aws:iam::111122223333:role/controller";
 const SHARE: &str = "arn:aws:ram:eu-west-1:222233334444:resource-share/1";
 const KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+const OBJECTS: [(&str, &str); 3] = [
+    ("secretsmanager", "arn:aws:secretsmanager:eu-west-1:111122223333:secret:db/main-a1B2c3"),
+    ("ecr", "arn:aws:ecr:eu-west-1:111122223333:repository/team/app"),
+    ("sqs", "arn:aws:sqs:eu-west-1:111122223333:orders"),
+];
 const MARK: &str = "sharekeeper.dev/installation";
 
 #[derive(Parser)]
@@ -157,7 +162,23 @@ fn as_sent(action: &str) -> Request {
             .with("sts:ExternalId", "s3cret"),
         "kms:GetKeyPolicy" | "kms:ListKeys" => Request::on(KEY),
         "kms:PutKeyPolicy" => Request::on(KEY).with("kms:BypassPolicyLockoutSafetyCheck", "false"),
-        _ => Request::on(SHARE).marked(INSTALLATION),
+        _ => OBJECTS
+            .into_iter()
+            .find(|(service, _)| action.split(':').next() == Some(service))
+            .map_or_else(|| Request::on(SHARE).marked(INSTALLATION), |(_, object)| Request::on(object)),
+    }
+}
+
+#[test]
+fn policies_of_objects_are_changed_on_objects_of_that_kind_alone() {
+    let policy = policy(Role::ResourcePolicies, &[]);
+    let writes = ACTIONS.iter().filter(|operation| operation.allowed_by == AllowedBy::PolicyWriter);
+    for operation in writes {
+        for (service, object) in OBJECTS {
+            let fits = operation.service.as_str() == service;
+            assert_eq!(allows(&policy, &operation.action(), &Request::on(object)), fits, "{object}");
+        }
+        assert!(!allows(&policy, &operation.action(), &Request::on(KEY)));
     }
 }
 
@@ -173,6 +194,7 @@ fn each_operation_is_allowed_by_exactly_the_role_that_is_meant_to() {
             AllowedBy::Writer => vec![Role::Writer],
             AllowedBy::Remover => vec![Role::Remover],
             AllowedBy::KeyReader | AllowedBy::KeyWriter => vec![Role::Keys],
+            AllowedBy::PolicyReader | AllowedBy::PolicyWriter => vec![Role::ResourcePolicies],
             AllowedBy::Organization | AllowedBy::EnableSharing => vec![Role::Organization],
             // Both ends have to agree.
             AllowedBy::Controller => vec![Role::Controller, Role::Trust],

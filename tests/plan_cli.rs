@@ -368,7 +368,7 @@ async fn what_is_broken_is_told_with_file_line_and_field() {
         ("a tab", "kind: Share\nspec:\n\taccount: x\n".to_owned(), vec!["a.yaml:3: "]),
         ("a field twice", format!("{SHARE}  region: eu-west-2\n"), vec!["a.yaml:7: duplicate mapping key: region"]),
         ("an unknown field", format!("{SHARE}{RESOURCES}  targets: []\n  suspended: true\n"),
-            vec!["a.yaml:10: Share team/hub: spec.suspended: unknown field; known here: account, "]),
+            vec!["a.yaml:10: Share team/hub: spec.suspended: unknown field; known here: access, account, "]),
         ("an unknown field below", format!("{SHARE}{RESOURCES}  targets:\n  - acount: data-prod\n"),
             vec!["a.yaml:10: Share team/hub: spec.targets[0].acount: unknown field", "a.yaml:10: Share team/hub: spec.targets[0]: "]),
         ("the wrong type", format!("{SHARE}{RESOURCES}  targets: data-prod\n"),

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{budget::Budget, formats, pin::Pin, share::TagValue};
+use crate::model::Mechanism;
 
 /// CEL: no two of up to 128 entries have the same id or name. The cost grows with the square of their number;
 /// 128 of the longest stay within the apiserver's budget. In longer lists a repetition changes nothing and is
@@ -102,6 +103,13 @@ pub struct AccountSetSpec {
     /// What happens to shares and grants in these accounts that nobody declared. Default: they are reported.
     #[serde(default)]
     pub undeclared: Undeclared,
+    /// Which ways of sharing are looked through for what nobody declared. RAM always is, with a few calls; the others take a call
+    /// or two for each key, secret, repository and queue, 25 of them with each whole reading. What Shares declare is kept in
+    /// any case. Default: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 16))]
+    #[x_kube(validation = Rule::new(r"self.exists(m, m == 'ram')").message("mechanisms: RAM is always looked through; name ram too"))]
+    pub mechanisms: Option<Vec<LookedThrough>>,
     /// How much may be removed in this set in a window of time without a person's word. Default: 5 removals
     /// and 10 % an hour.
     #[serde(default)]
@@ -259,6 +267,29 @@ pub enum UndeclaredObjects {
     External,
     /// For all.
     All,
+}
+
+/// A way of sharing, as in `status.mechanisms`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LookedThrough {
+    /// AWS RAM.
+    Ram,
+    /// The policies of KMS keys.
+    Key,
+    /// The policies of secrets, repositories and queues.
+    ResourcePolicy,
+}
+
+impl LookedThrough {
+    /// The way of sharing.
+    pub fn mechanism(self) -> Mechanism {
+        match self {
+            Self::Ram => Mechanism::Ram,
+            Self::Key => Mechanism::Key,
+            Self::ResourcePolicy => Mechanism::ResourcePolicy,
+        }
+    }
 }
 
 /// Something undeclared that is meant to be there, by exactly one of `name`, `tags` and `arn`.

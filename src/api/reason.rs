@@ -201,6 +201,9 @@ reasons! {
     /// A resource's own policy in AWS cannot be read or is refused by AWS as it stands, so nothing is changed in it. Correct the
     /// statement that the message names.
     PolicyInvalid,
+    /// The resource is encrypted with a key that AWS manages, which nobody outside its account can use. Encrypt it with a
+    /// customer managed key, and share that key with the same targets.
+    DefaultKey,
     /// AWS does not know the resource. Correct the ARN, or wait if it was just created.
     ResourceUnknown,
     /// AWS does not know the permission, or not this version. Correct `permissions`.

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{formats, share_status::ShareStatus};
-use crate::model::resource_type::READ;
+use crate::model::resource_type::{READ, READ_WRITE};
 
 /// What is shared from one account and region, and with whom.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -261,7 +261,7 @@ impl AccessLevel {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Read => READ,
-            Self::ReadWrite => "ReadWrite",
+            Self::ReadWrite => READ_WRITE,
         }
     }
 

@@ -53,6 +53,8 @@ pub enum Replan {
     UnknownResource,
     /// The client token was used with other parameters.
     TokenUsed,
+    /// A policy is another than the one that was read: nothing was sent.
+    AnotherPolicy,
 }
 
 /// What a person has to do.
@@ -72,6 +74,8 @@ pub enum Remedy {
     RaiseQuota,
     /// Correct the resource's own policy.
     CorrectPolicy,
+    /// Encrypt the resource with a key of one's own.
+    UseOwnKey,
     /// Correct tags, or the tag policy.
     CorrectTags,
     /// Stay within a rule or limit of the organization (T45).
@@ -96,6 +100,7 @@ impl Disposition {
             Self::Wait(Wait::PolicyToShow) => "PolicyToShow",
             Self::Replan(Replan::UnknownResource) => "UnknownResource",
             Self::Replan(Replan::TokenUsed) => "ClientTokenUsed",
+            Self::Replan(Replan::AnotherPolicy) => "PolicyChanged",
             Self::UserMustAct(remedy) => remedy.reason(),
             Self::AlreadyDone => "AlreadyDone",
             Self::Denied => "AccessDenied",
@@ -156,6 +161,7 @@ impl Remedy {
             Self::SeeWhatIsPermitted => "OperationNotPermitted",
             Self::RaiseQuota => "QuotaReached",
             Self::CorrectPolicy => "PolicyRefused",
+            Self::UseOwnKey => "DefaultKey",
             Self::CorrectTags => "TagsRefused",
             Self::KeepOrganizationRule => "OrganizationConstraint",
             Self::JoinOrganization => "NoOrganization",
@@ -186,6 +192,7 @@ impl Remedy {
                 "Correct the resource's own policy in AWS: AWS checks all of it each time, also statements of former years, \
                  and takes no principal that does not exist."
             }
+            Self::UseOwnKey => "",
             Self::CorrectTags => "Correct spec.tags, or the organization's tag policy.",
             Self::KeepOrganizationRule => "Make room within the limit that the message names.",
             Self::JoinOrganization => {

@@ -213,6 +213,8 @@ fn by_text(code: &str, message: &str) -> Option<Disposition> {
 fn by_operation(operation: &str, code: &str) -> Option<Disposition> {
     match (operation, code) {
         ("DeleteResourceShare", "UnknownResource") => Some(Disposition::AlreadyDone),
+        // "Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Invalid repository policy provided'" [I].
+        ("SetRepositoryPolicy", "InvalidParameter") => Some(Disposition::UserMustAct(Remedy::CorrectPolicy)),
         // Before the region of a cell is called, its credentials have been proven: there these codes mean the region.
         (
             "AssumeRole" | "AssumeRoleWithWebIdentity" | "GetCallerIdentity",
@@ -240,9 +242,14 @@ fn by_code(code: &str) -> Option<Disposition> {
         "ConcurrentModification" | "PolicyChangesInProgress" | "FinalizingOrganization" => {
             Disposition::Wait(Wait::OrganizationBusy)
         }
-        "UnknownResource" | "ResourceArnNotFound" | "ResourceShareInvitationArnNotFound" | "NotFound" => {
-            Disposition::Replan(Replan::UnknownResource)
-        }
+        "UnknownResource"
+        | "ResourceArnNotFound"
+        | "ResourceShareInvitationArnNotFound"
+        | "NotFound"
+        | "ResourceNotFound"
+        | "RepositoryNotFound"
+        | "QueueDoesNotExist"
+        | "AWS.SimpleQueueService.NonExistentQueue" => Disposition::Replan(Replan::UnknownResource),
         "IdempotentParameterMismatch" => Disposition::Replan(Replan::TokenUsed),
         "ResourceShareInvitationAlreadyAccepted"
         | "PolicyTypeAlreadyEnabled"
@@ -274,6 +281,8 @@ fn by_code(code: &str) -> Option<Disposition> {
         | "KMSInternal"
         | "DependencyTimeout"
         | "InternalError"
+        | "InternalServiceError"
+        | "Server"
         | "RequestTimeout"
         | "IDPCommunicationError" => Disposition::Retry,
         _ => Disposition::UserMustAct(remedy(code)?),
@@ -289,8 +298,10 @@ fn remedy(code: &str) -> Option<Remedy> {
         }
         "AWSOrganizationsNotInUse" => Remedy::JoinOrganization,
         "UnsupportedAPIEndpoint" => Remedy::UseAnotherEndpoint,
-        "OperationNotPermitted" | "UnsupportedOperation" | "KMSInvalidState" => Remedy::SeeWhatIsPermitted,
-        "MalformedPolicyDocument" => Remedy::CorrectPolicy,
+        "OperationNotPermitted" | "UnsupportedOperation" | "KMSInvalidState" | "InvalidRequest" => {
+            Remedy::SeeWhatIsPermitted
+        }
+        "MalformedPolicyDocument" | "PublicPolicy" | "InvalidAttributeValue" => Remedy::CorrectPolicy,
         "ResourceShareInvitationExpired" | "ResourceShareInvitationAlreadyRejected" => Remedy::InviteAgain,
         "MalformedArn"
         | "InvalidArn"
@@ -305,7 +316,13 @@ fn remedy(code: &str) -> Option<Remedy> {
         | "InvalidPolicy"
         | "MalformedPolicyTemplate"
         | "UnmatchedPolicyPermission" => Remedy::CorrectRequest,
-        quota if quota.ends_with("LimitExceeded") || quota == "ServiceQuotaExceeded" => Remedy::RaiseQuota,
+        quota
+            if quota.ends_with("LimitExceeded")
+                || quota == "ServiceQuotaExceeded"
+                || quota == "OverLimit" =>
+        {
+            Remedy::RaiseQuota
+        }
         _ => return None,
     };
     Some(found)

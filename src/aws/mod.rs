@@ -5,6 +5,7 @@ mod assume_role;
 mod attempts;
 pub mod audit;
 pub mod calls;
+pub mod clients;
 pub mod clock;
 mod disposition;
 pub mod errors;

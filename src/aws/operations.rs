@@ -6,12 +6,18 @@ use std::fmt;
 /// An AWS service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Service {
+    /// Elastic Container Registry.
+    Ecr,
     /// Organizations.
     Organizations,
     /// Key Management Service.
     Kms,
     /// Resource Access Manager.
     Ram,
+    /// Secrets Manager.
+    SecretsManager,
+    /// Simple Queue Service.
+    Sqs,
     /// Security Token Service.
     Sts,
 }
@@ -20,9 +26,12 @@ impl Service {
     /// The prefix of its actions in IAM.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Ecr => "ecr",
             Self::Kms => "kms",
             Self::Organizations => "organizations",
             Self::Ram => "ram",
+            Self::SecretsManager => "secretsmanager",
+            Self::Sqs => "sqs",
             Self::Sts => "sts",
         }
     }
@@ -47,6 +56,10 @@ pub enum AllowedBy {
     KeyReader,
     /// What changes the policies of keys: it adds to them and takes away.
     KeyWriter,
+    /// What sees the policies of secrets, repositories and queues.
+    PolicyReader,
+    /// What changes those policies: it adds to them and takes away.
+    PolicyWriter,
     /// What sees the organization.
     Organization,
     /// What lets RAM share with the organization: `ramSharing: Enable`.
@@ -103,6 +116,19 @@ pub const OPERATIONS: &[Operation] = &[
     Operation::new(Service::Kms, "ListKeys", AllowedBy::KeyReader),
     Operation::new(Service::Kms, "GetKeyPolicy", AllowedBy::KeyReader),
     Operation::new(Service::Kms, "PutKeyPolicy", AllowedBy::KeyWriter),
+    Operation::new(Service::Ecr, "DescribeRepositories", AllowedBy::PolicyReader),
+    Operation::new(Service::Ecr, "GetRepositoryPolicy", AllowedBy::PolicyReader),
+    Operation::new(Service::Ecr, "SetRepositoryPolicy", AllowedBy::PolicyWriter),
+    Operation::new(Service::Ecr, "DeleteRepositoryPolicy", AllowedBy::PolicyWriter),
+    Operation::new(Service::SecretsManager, "ListSecrets", AllowedBy::PolicyReader),
+    Operation::new(Service::SecretsManager, "DescribeSecret", AllowedBy::PolicyReader),
+    Operation::new(Service::SecretsManager, "GetResourcePolicy", AllowedBy::PolicyReader),
+    Operation::new(Service::SecretsManager, "PutResourcePolicy", AllowedBy::PolicyWriter),
+    Operation::new(Service::SecretsManager, "DeleteResourcePolicy", AllowedBy::PolicyWriter),
+    Operation::new(Service::Sqs, "ListQueues", AllowedBy::PolicyReader),
+    Operation::new(Service::Sqs, "GetQueueUrl", AllowedBy::PolicyReader),
+    Operation::new(Service::Sqs, "GetQueueAttributes", AllowedBy::PolicyReader),
+    Operation::new(Service::Sqs, "SetQueueAttributes", AllowedBy::PolicyWriter),
     Operation::new(Service::Organizations, "DescribeOrganization", AllowedBy::Organization),
     Operation::new(Service::Organizations, "ListRoots", AllowedBy::Organization),
     Operation::new(Service::Organizations, "ListOrganizationalUnitsForParent", AllowedBy::Organization),

@@ -11,14 +11,15 @@ use aws_config::{
     BehaviorVersion, SdkConfig, identity::IdentityCache, retry::RetryConfig, timeout::TimeoutConfig,
 };
 use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_sdk_ram::config::retry::RetryPartition;
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use tokio::sync::OnceCell;
 
+pub use super::clients::CellClients;
 use super::{
     assume_role::AssumedRole,
     attempts::LearningAttempts,
     calls::{ATTEMPT_TIMEOUT, CALL_TIMEOUT, Calls, CredentialsRefused, Observer},
+    clients::{Making, partition},
     clock::Clock,
     errors::AwsError,
     fence::{Fence, FencedAttempts},
@@ -80,20 +81,6 @@ pub enum SessionError {
     },
 }
 
-/// What one cell is called with.
-#[derive(Debug)]
-pub struct CellClients {
-    /// The cell.
-    pub cell: Cell,
-    /// AWS RAM in the cell's account and region.
-    pub ram: aws_sdk_ram::Client,
-    /// Key Management Service in the cell's account and region.
-    pub kms: aws_sdk_kms::Client,
-    /// Makes the calls: in turn, fenced, within a deadline.
-    pub calls: Calls,
-    identity: Arc<Identity>,
-}
-
 /// What the organization is called with.
 #[derive(Debug)]
 pub struct OrganizationClients {
@@ -135,7 +122,7 @@ struct Role {
 
 /// Credentials, and the account that they have been seen to belong to.
 #[derive(Debug)]
-struct Identity {
+pub(super) struct Identity {
     /// Holds the credentials and the cache of them, which all clients of this identity share: one AssumeRole serves all
     /// regions of an account.
     config: SdkConfig,
@@ -149,7 +136,7 @@ impl Identity {
         Self { config, account: OnceCell::new(), refused: CredentialsRefused::default() }
     }
 
-    fn is_good(&self) -> bool {
+    pub(super) fn is_good(&self) -> bool {
         !self.refused.noted()
     }
 }
@@ -203,7 +190,7 @@ impl Sessions {
     pub async fn cell(&self, cell: &Cell, access: &Access) -> Result<Arc<CellClients>, SessionError> {
         if let Some((settings, clients)) = locked(&self.kept).cells.get(cell)
             && settings == access
-            && clients.identity.is_good()
+            && clients.has_good_identity()
         {
             return Ok(Arc::clone(clients));
         }
@@ -214,9 +201,8 @@ impl Sessions {
         if actual != cell.account.as_str() {
             return Err(SessionError::CredentialsMismatch { expected: cell.account.clone(), actual });
         }
-        let ram = self.ram(&identity, cell.region.as_str(), &cell.to_string(), &limits);
-        let kms = self.kms(&identity, cell, &limits);
-        let clients = Arc::new(CellClients { cell: cell.clone(), ram, kms, calls, identity });
+        let making = self.making(&identity, cell.region.as_str(), &cell.to_string(), &limits);
+        let clients = Arc::new(CellClients::new(cell.clone(), &making, calls, identity));
         locked(&self.kept).cells.insert(cell.clone(), (access.clone(), Arc::clone(&clients)));
         Ok(clients)
     }
@@ -247,8 +233,8 @@ impl Sessions {
             )
         })?;
         let home = self.home();
-        let ram = self.ram(&identity, home, &scope, &limits);
-        let organizations = self.organizations(&identity, home, &scope, &limits);
+        let making = self.making(&identity, home, &scope, &limits);
+        let (ram, organizations) = (making.ram(), making.organizations());
         let clients = Arc::new(OrganizationClients { account, organizations, ram, calls, identity });
         locked(&self.kept).organizations.insert(key, Arc::clone(&clients));
         Ok(clients)
@@ -312,47 +298,14 @@ impl Sessions {
         identity.account.get_or_try_init(asked).await.cloned()
     }
 
-    fn ram(
-        &self,
-        identity: &Identity,
-        region: &str,
-        scope: &str,
-        limits: &Arc<Limits>,
-    ) -> aws_sdk_ram::Client {
-        let config = aws_sdk_ram::config::Builder::from(&identity.config)
-            .region(aws_config::Region::new(region.to_owned()))
-            .retry_partition(partition("ram", scope))
-            .interceptor(FencedAttempts::new(Arc::clone(&self.settings.fence)))
-            .interceptor(self.learning(limits));
-        aws_sdk_ram::Client::from_conf(config.build())
-    }
-
-    fn kms(&self, identity: &Identity, cell: &Cell, limits: &Arc<Limits>) -> aws_sdk_kms::Client {
-        let config = aws_sdk_kms::config::Builder::from(&identity.config)
-            .region(aws_config::Region::new(cell.region.to_string()))
-            .retry_partition(partition("kms", &cell.to_string()))
-            .interceptor(FencedAttempts::new(Arc::clone(&self.settings.fence)))
-            .interceptor(self.learning(limits));
-        aws_sdk_kms::Client::from_conf(config.build())
-    }
-
-    fn organizations(
-        &self,
-        identity: &Identity,
-        region: &str,
-        scope: &str,
-        limits: &Arc<Limits>,
-    ) -> aws_sdk_organizations::Client {
-        let config = aws_sdk_organizations::config::Builder::from(&identity.config)
-            .region(aws_config::Region::new(region.to_owned()))
-            .retry_partition(partition("organizations", scope))
-            .interceptor(FencedAttempts::new(Arc::clone(&self.settings.fence)))
-            .interceptor(self.learning(limits));
-        aws_sdk_organizations::Client::from_conf(config.build())
-    }
-
-    fn learning(&self, limits: &Arc<Limits>) -> LearningAttempts {
-        LearningAttempts::new(Arc::clone(limits), Arc::clone(&self.settings.observer))
+    fn making(&self, identity: &Identity, region: &str, scope: &str, limits: &Arc<Limits>) -> Arc<Making> {
+        Arc::new(Making {
+            config: identity.config.clone(),
+            region: aws_config::Region::new(region.to_owned()),
+            scope: scope.to_owned(),
+            fence: FencedAttempts::new(Arc::clone(&self.settings.fence)),
+            learning: LearningAttempts::new(Arc::clone(limits), Arc::clone(&self.settings.observer)),
+        })
     }
 
     /// The region where the partition keeps what is global. Outside the `aws` partition: assumed \[X\].
@@ -382,12 +335,6 @@ fn timeouts() -> TimeoutConfig {
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
         .operation_timeout(CALL_TIMEOUT)
         .build()
-}
-
-/// The SDK stops repeating calls when a budget is spent, and shares that budget in the whole process by service and
-/// region unless it is told otherwise: one throttled account would switch the repeats of all others off.
-fn partition(service: &str, scope: &str) -> RetryPartition {
-    RetryPartition::custom(format!("{service}.{scope}")).build()
 }
 
 /// No fence: STS changes nothing.

@@ -65,6 +65,8 @@ pub enum Role {
     Remover,
     /// Sees and changes the policies of KMS keys: only where Shares name keys.
     Keys,
+    /// Sees and changes the policies of secrets, repositories and queues: only where Shares name them.
+    ResourcePolicies,
     /// Who may assume the accounts' roles.
     Trust,
     /// Sees the organization.
@@ -97,7 +99,7 @@ impl Partition {
 
 impl Role {
     /// In the order in which they are set up.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Controller,
         Self::Organization,
         Self::Trust,
@@ -105,6 +107,7 @@ impl Role {
         Self::Writer,
         Self::Remover,
         Self::Keys,
+        Self::ResourcePolicies,
     ];
 
     /// Its name on the command line.
@@ -114,6 +117,7 @@ impl Role {
             Self::Writer => "writer",
             Self::Remover => "remover",
             Self::Keys => "keys",
+            Self::ResourcePolicies => "resource-policies",
             Self::Trust => "trust",
             Self::Organization => "organization",
             Self::Controller => "controller",
@@ -134,6 +138,10 @@ impl Role {
             }
             Self::Keys => {
                 "Permissions of the role in each governed account, beside the reader's, where Shares name KMS keys."
+            }
+            Self::ResourcePolicies => {
+                "Permissions of the role in each governed account, beside the reader's, where Shares name secrets, \
+                 repositories or queues."
             }
             Self::Trust => "Trust policy of the role in each governed account.",
             Self::Organization => {
@@ -187,6 +195,7 @@ pub fn document(role: Role, args: &IamArgs) -> Result<Value, Missing> {
             policies::remover(partition, &installation, args.remove_undeclared)
         }
         Role::Keys => policies::keys(partition),
+        Role::ResourcePolicies => policies::resource_policies(partition),
         Role::Trust => {
             let controller = need(&args.controller_role, "--controller-role")?;
             let organization = need(&args.organization, "--organization")?;

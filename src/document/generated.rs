@@ -28,7 +28,7 @@ pub enum Unsafe {
 ///
 /// The service `*` is every service. In a name `*` stands for any characters; it begins no name, so that `s3:Get*` is not
 /// taken for one of these. The names are those of the services' operations; that none is missing is \[X\], hence the
-/// broad forms. `sqs:DeleteMessage` and `s3:DeleteObject` are among them: who needs them has to be excepted here, by name.
+/// broad forms. `s3:DeleteObject` is among them.
 const FORBIDDEN: [(&str, &str); 26] = [
     // Policies and what stands for one: ACLs, labels, the attributes that hold a policy.
     ("*", "put*policy*"),
@@ -61,7 +61,10 @@ const FORBIDDEN: [(&str, &str); 26] = [
     ("*", "retiregrant*"),
 ];
 
-/// The one exception: a grant for an AWS service, which attaching a shared encrypted volume needs (EBS user guide,
+/// To take a message out of a queue once it is dealt with is what queues are for; it deletes nothing else.
+const DELETE_MESSAGE: &str = "sqs:deletemessage";
+
+/// The other exception: a grant for an AWS service, which attaching a shared encrypted volume needs (EBS user guide,
 /// share-kms-key).
 const CREATE_GRANT: &str = "kms:creategrant";
 
@@ -110,7 +113,7 @@ fn check_principals(statement: &Statement, conditions: &Conditions) -> Result<()
 /// Whether an action, in lower case, can be one of the forbidden. One that does not name its service, or is no name at
 /// all, can be anything.
 fn is_forbidden(action: &str, for_service: bool) -> bool {
-    if action == CREATE_GRANT && for_service {
+    if action == DELETE_MESSAGE || action == CREATE_GRANT && for_service {
         return false;
     }
     let Some((service, name)) = action.split_once(':') else { return true };

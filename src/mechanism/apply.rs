@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use tokio::sync::Mutex;
 
 use super::{
-    key,
+    policy,
     ram::{self, apply::Attempts, failure},
     statements::Place,
 };
@@ -16,16 +16,16 @@ use crate::{
     aws::{
         audit::Subject,
         calls::Leave,
-        errors::{AwsError, Disposition, Replan},
+        errors::{AwsError, Disposition, Remedy, Replan},
         fence::Fence,
         session::CellClients,
     },
-    model::{Arn, Mark, Mechanism, Part, Slot, Timestamp},
+    model::{Arn, Mark, ObjectKind, Part, Timestamp},
     mutant::{self, Mutant},
     org::Tree,
     plan::{
         chain::{Chain, Owner},
-        observed::{Container, Listing, Origin},
+        observed::{Container, Listing, Origin, object_of},
         receipt::{Failure, Outcome, Receipt, Then},
         step::{Action, Members, Step},
         undeclared::evidence,
@@ -48,7 +48,7 @@ pub struct Hands<'a> {
     /// The organization; none for an account without one, or while it is not known.
     pub tree: Option<&'a Tree>,
     /// The policies that were written lately.
-    pub written: &'a key::written::Written,
+    pub written: &'a policy::written::Written,
     /// Who writes an object's policy.
     pub turns: &'a Turns,
     /// Now.
@@ -123,15 +123,12 @@ async fn to_part(hands: Hands<'_>, leave: &Leave, part: &Part, step: &Step) -> R
     };
     let cell = &hands.clients.cell;
     let place = Place { region: &cell.region, owner: &cell.account, tree: hands.tree };
-    match Slot::Object(part.object.clone()).mechanism() {
-        Mechanism::Key => {
-            let hand = key::Reach { clients: hands.clients, place, written: hands.written, now: hands.now };
-            key::apply::carry_out(hand, leave, part, &step.action).await?;
-        }
-        Mechanism::Ram => {
-            return Err(AwsError::unexpected("PutKeyPolicy", format!("{part} is no part of an object")));
-        }
-    }
+    let kind = ObjectKind::of(&part.object).ok_or_else(|| {
+        let what = format!("this version does not know what {} is", part.object);
+        AwsError::plain("policy", what, Disposition::UserMustAct(Remedy::CorrectRequest))
+    })?;
+    let hand = policy::Reach { clients: hands.clients, place, written: hands.written, now: hands.now };
+    policy::apply::carry_out(hand, leave, part, kind, &step.action).await?;
     Ok(part.id().filter(|_| matches!(step.action, Action::Create(_))))
 }
 
@@ -162,6 +159,14 @@ fn not_ours(hands: Hands<'_>, chain: &Chain, step: &Step) -> Option<Failure> {
     }
     let id = chain.container.as_ref()?;
     let found = hands.listing.containers.get(id);
+    if let Some(object) = found.filter(|c| !c.state.is_live()).and_then(|c| object_of(&c.id)) {
+        return Some(Failure {
+            reason: Reason::ResourceUnknown,
+            message: format!("there is no {object} in AWS; correct the ARN, or wait if it was just made"),
+            then: Then::PersonMustAct,
+            certain: true,
+        });
+    }
     let found = found.filter(|c| c.state.is_live() && c.origin == Origin::Standard);
     let problem = match &chain.owner {
         Owner::Share(share, slot) => {

@@ -1,10 +1,13 @@
-//! Ways of sharing: one folder a mechanism, all alike: observe (AWS), apply (AWS). What they share is beside them.
+//! Ways of sharing: one folder a mechanism. RAM's observes and applies; those whose objects have a policy of their own say
+//! what their policies are like, and `policy` observes and applies for all of them. What all share is beside them.
 
 pub mod apply;
 pub mod diff;
 pub mod key;
 pub mod plan;
+pub mod policy;
 pub mod ram;
+pub mod resource_policy;
 pub mod statements;
 
 #[cfg(test)]

@@ -9,17 +9,20 @@ pub enum Mechanism {
     Ram,
     /// The policy of a KMS key.
     Key,
+    /// The policy of a secret, a repository or a queue.
+    ResourcePolicy,
 }
 
 impl Mechanism {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Ram, Self::Key];
+    pub const ALL: [Self; 3] = [Self::Ram, Self::Key, Self::ResourcePolicy];
 
     /// Its name in statuses.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ram => "ram",
             Self::Key => "key",
+            Self::ResourcePolicy => "resource_policy",
         }
     }
 

@@ -7,18 +7,18 @@
 
 use std::fmt;
 
-use super::{Arn, Mechanism};
+use super::{Arn, Mechanism, ObjectKind};
 
 /// What is known of one resource type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(clippy::struct_excessive_bools, reason = "one column of the source's table each")]
 pub struct ResourceType {
-    /// How it is shared.
-    pub mechanism: Mechanism,
+    /// The kind of object, where it is shared by a policy of its own; none: RAM shares it.
+    pub object: Option<ObjectKind>,
     /// RAM's name: `ec2:TransitGateway`; for what RAM does not share, one of the same form. What is before the colon is the ARN's service, in every row of the source.
     pub name: &'static str,
     /// How the ARN's resource field begins, the separator included that an id follows. Blank where the source does not know.
-    /// The id is AWS's to judge.
+    /// The id is AWS's to judge. [`BARE`]: the field is an id and nothing else.
     pattern: &'static str,
     /// Roles and users can be principals.
     pub iam: bool,
@@ -34,6 +34,9 @@ pub struct ResourceType {
 
 /// The access that a Share gives where it names none, of what is shared by a policy of its own.
 pub const READ: &str = "Read";
+
+/// Access beyond it.
+pub const READ_WRITE: &str = "ReadWrite";
 
 /// In place of a name of access: what is granted is no access that this version knows.
 pub const ALTERED: &str = "altered";
@@ -88,10 +91,18 @@ impl ResourceType {
         Self::named(name).is_some_and(|known| !known.pattern.is_empty())
     }
 
+    /// How it is shared.
+    pub fn mechanism(&self) -> Mechanism {
+        self.object.map_or(Mechanism::Ram, ObjectKind::mechanism)
+    }
+
     fn fits(&self, arn: &Arn) -> bool {
         let older = OLDER_SERVICES.iter().find(|(_, older)| *older == arn.service());
         let service = older.map_or(arn.service(), |(newer, _)| newer);
         let service = self.name.strip_prefix(service).is_some_and(|rest| rest.starts_with(':'));
+        if self.pattern == BARE {
+            return service && !arn.resource().is_empty() && !arn.resource().contains(['/', ':']);
+        }
         let rest = arn.resource().strip_prefix(self.pattern).filter(|_| !self.pattern.is_empty());
         let with_id = self.pattern.ends_with(['/', ':']);
         let is_rest =
@@ -123,17 +134,29 @@ const SP: u8 = 8;
 const GLOBAL: u8 = 16;
 const UNSAID: u8 = 32;
 
+/// In place of a pattern: an id without a word before it.
+const BARE: &str = "*";
+
 fn all() -> impl Iterator<Item = &'static ResourceType> {
     TYPES.iter().chain(OBJECTS)
 }
 
 const fn row(name: &'static str, pattern: &'static str, flags: u8) -> ResourceType {
-    object(Mechanism::Ram, name, pattern, flags)
+    typed(None, name, pattern, flags)
 }
 
-const fn object(mechanism: Mechanism, name: &'static str, pattern: &'static str, flags: u8) -> ResourceType {
+const fn object(kind: ObjectKind, name: &'static str, pattern: &'static str) -> ResourceType {
+    typed(Some(kind), name, pattern, IAM | EXT)
+}
+
+const fn typed(
+    object: Option<ObjectKind>,
+    name: &'static str,
+    pattern: &'static str,
+    flags: u8,
+) -> ResourceType {
     ResourceType {
-        mechanism,
+        object,
         name,
         pattern,
         iam: flags & IAM != 0,
@@ -148,10 +171,13 @@ const fn object(mechanism: Mechanism, name: &'static str, pattern: &'static str,
     }
 }
 
-/// What is shared by its own policy or attribute, each with the source of its columns.
+/// What is shared by its own policy. Principals are accounts, roles and users, an organization and its units by conditions
+/// (mechanisms.md §3.4 and §3.7).
 const OBJECTS: &[ResourceType] = &[
-    // mechanisms.md §3.4: principals are accounts, roles and users, an organization and its units by conditions.
-    object(Mechanism::Key, "kms:Key", "key/", IAM | EXT),
+    object(ObjectKind::Repository, "ecr:Repository", "repository/"),
+    object(ObjectKind::Key, "kms:Key", "key/"),
+    object(ObjectKind::Secret, "secretsmanager:Secret", "secret:"),
+    object(ObjectKind::Queue, "sqs:Queue", BARE),
 ];
 
 const TYPES: &[ResourceType] = &[

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Arn, Mechanism, ResourceType, ShareKey, Side};
+use super::{Arn, Mechanism, ObjectKind, ShareKey, Side};
 
 /// One of a Share's containers: one of its two RAM shares, or what it grants by itself on one object.
 ///
@@ -24,8 +24,7 @@ impl Slot {
 
     /// The slot of a resource that is shared by itself; none where RAM shares it, or perhaps does.
     pub fn of(resource: &Arn) -> Option<Self> {
-        let known = ResourceType::of(resource).filter(|known| known.mechanism != Mechanism::Ram);
-        known.map(|_| Self::Object(resource.clone()))
+        ObjectKind::of(resource).map(|_| Self::Object(resource.clone()))
     }
 
     /// Reads a slot as it is displayed.
@@ -56,8 +55,7 @@ impl Slot {
 
     /// How it is shared.
     pub fn mechanism(&self) -> Mechanism {
-        let of_object = |object| ResourceType::of(object).map(|known| known.mechanism);
-        self.object().and_then(of_object).unwrap_or(Mechanism::Ram)
+        self.object().and_then(ObjectKind::of).map_or(Mechanism::Ram, ObjectKind::mechanism)
     }
 }
 
@@ -126,6 +124,13 @@ mod tests {
         let table = [
             (KEY, Some(Mechanism::Key)),
             ("arn:aws:kms:eu-west-1:111122223333:alias/data", None),
+            (
+                "arn:aws:secretsmanager:eu-west-1:111122223333:secret:db/main-a1B2c3",
+                Some(Mechanism::ResourcePolicy),
+            ),
+            ("arn:aws:ecr:eu-west-1:111122223333:repository/team/app", Some(Mechanism::ResourcePolicy)),
+            ("arn:aws:sqs:eu-west-1:111122223333:orders.fifo", Some(Mechanism::ResourcePolicy)),
+            ("arn:aws:sqs:eu-west-1:111122223333:orders/x", None),
             ("arn:aws:ec2:eu-west-1:111122223333:subnet/subnet-1", None),
             ("arn:aws:ec2:eu-west-1:111122223333:instance/i-1", None),
         ];

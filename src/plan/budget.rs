@@ -292,7 +292,7 @@ fn of_container(owner: &Owner, who: &str, container: &Container, changes: &[Chan
     if limited.iter().any(|change| change.kind == ChangeKind::Delete) {
         return vec![removal(
             &limited,
-            describe(&ChangeKind::Delete, container.mechanism()),
+            describe(&ChangeKind::Delete, container.object_kind()),
             evidence(container).as_str(),
         )];
     }
@@ -301,7 +301,7 @@ fn of_container(owner: &Owner, who: &str, container: &Container, changes: &[Chan
     }
     limited
         .iter()
-        .map(|change| removal(&[change], describe(&change.kind, container.mechanism()), ""))
+        .map(|change| removal(&[change], describe(&change.kind, container.object_kind()), ""))
         .collect()
 }
 

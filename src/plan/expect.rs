@@ -49,8 +49,9 @@ struct Entry {
     lasts: i64,
     /// It was not written by this process as far as it knows, but is on record.
     recalled: bool,
-    /// When it was taken out last before it was put in: a row that AWS dates before is of the past, whatever it says.
-    out_at: Option<Timestamp>,
+    /// When the opposite was written last: of what was put in, that it was taken out, and the reverse. A row that AWS dates before
+    /// is of the past, whatever it says.
+    turned_at: Option<Timestamp>,
 }
 
 /// What a write concerned.
@@ -155,7 +156,7 @@ impl Expectations {
                 let listed = row.is_some_and(|row| row.state.may_grant());
                 let value = Value::Present(associating(*outer));
                 let lasts = WINDOW_SECONDS;
-                let entry = Entry { since: now, value, shown: false, lasts, recalled: true, out_at: None };
+                let entry = Entry { since: now, value, shown: false, lasts, recalled: true, turned_at: None };
                 if !listed {
                     self.entries.entry((id.clone(), expected)).or_insert(entry);
                 }
@@ -239,11 +240,11 @@ impl Expectations {
         }
         let key = (container, expected);
         let former = self.entries.get(&key);
-        let out_at = former.and_then(|former| match former.value {
-            Value::Absent { .. } => Some(former.since),
-            _ => former.out_at,
+        let is_in = |value: &Value| matches!(value, Value::Present(_));
+        let turned_at = former.and_then(|former| {
+            if is_in(&former.value) == is_in(&value) { former.turned_at } else { Some(former.since) }
         });
-        self.entries.insert(key, Entry { since, value, shown: false, lasts, recalled: false, out_at });
+        self.entries.insert(key, Entry { since, value, shown: false, lasts, recalled: false, turned_at });
     }
 
     /// A member's row as former writes have it.
@@ -320,11 +321,15 @@ fn is_shown_in(
 }
 
 impl Entry {
-    /// Whether a read has a member as it was before it was taken out and put in again.
+    /// Whether a read has a member as it was before it was taken out and put in again, or the reverse.
     fn is_past(&self, container: Option<&Container>, expected: &Expected) -> bool {
-        let put_in = matches!(self.value, Value::Present(_));
+        let listed_at = match &self.value {
+            Value::Absent { was: Some(was), .. } => was.since,
+            _ => None,
+        };
+        let turned_at = self.turned_at.max(listed_at);
         let at = container.and_then(|container| row_of(container, expected)).and_then(|row| row.since);
-        put_in && at.zip(self.out_at).is_some_and(|(at, out_at)| at < out_at)
+        at.zip(turned_at).is_some_and(|(at, turned_at)| at < turned_at)
     }
 
     /// Whether AWS dates what contradicts the write after it: then it is not old but somebody's doing.

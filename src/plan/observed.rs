@@ -7,7 +7,9 @@ use std::{
 
 use crate::{
     api::Reason,
-    model::{Arn, Digest, Mark, Mechanism, Part, Principal, Slot, Timestamp, mark, resource_type::READ},
+    model::{
+        Arn, Digest, Mark, Mechanism, ObjectKind, Part, Principal, Slot, Timestamp, mark, resource_type::READ,
+    },
 };
 
 /// A reading is complete, every page of every call of it, or it is unknown. A part of a reading is never used.
@@ -121,9 +123,14 @@ impl Container {
         self.state.is_live() && !(self.resources.is_empty() && self.is_part())
     }
 
+    /// The kind of object whose policy it is, or a part of it; none: it is a RAM share.
+    pub fn object_kind(&self) -> Option<ObjectKind> {
+        ObjectKind::of(&object_of(&self.id)?)
+    }
+
     /// How it shares.
     pub fn mechanism(&self) -> Mechanism {
-        object_of(&self.id).map_or(Mechanism::Ram, |object| Slot::Object(object).mechanism())
+        self.object_kind().map_or(Mechanism::Ram, ObjectKind::mechanism)
     }
 
     /// Whether it is what one Share grants on an object, and no AWS object by itself.

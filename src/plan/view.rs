@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     api::Reason,
-    model::{Arn, Digest, ShareKey, Slot, Timestamp},
+    model::{Arn, Digest, Part, ShareKey, Slot, Timestamp},
     plan::{
         budget::HeldRemovals,
         chain::{Chain, Owner},
@@ -114,6 +114,21 @@ impl Plan {
     /// The moments at which it is certain what creates without an answer have made.
     pub fn open_until(&self) -> impl Iterator<Item = Timestamp> {
         self.shares.values().flat_map(BTreeMap::values).filter_map(|view| view.open_until)
+    }
+
+    /// Whether to write for this owner could undo what was written lately for another Share and is not shown: the policy that AWS
+    /// shows is then perhaps an old one. Who is not shown himself writes, so that nobody waits for one another.
+    pub fn may_overwrite(&self, owner: &Owner) -> bool {
+        let object = match owner {
+            Owner::Share(_, slot) => slot.object().cloned(),
+            Owner::Nobody(id) => Part::parse(id).map(|part| part.object),
+        };
+        let Some(slot) = object.map(Slot::Object) else { return false };
+        let is_open = |share: &&ShareKey| {
+            let view = self.shares.get(*share).and_then(|slots| slots.get(&slot));
+            view.is_some_and(|view| view.open_until.is_some())
+        };
+        !owner.share().is_some_and(|own| is_open(&own)) && self.shares.keys().any(|share| is_open(&share))
     }
 
     /// The parts whose objects are still to be read, and those that AWS could not be asked about for the moment.

@@ -515,7 +515,10 @@ mod tests {
             ("readiness", names(&of(Readiness::ALL, Readiness::as_str))),
             ("observed", names(&of(Observed::ALL, Observed::as_str))),
             ("difference", names(&of(TypeDifference::ALL, TypeDifference::as_str))),
-            ("service", names(&["ram", "kms", "organizations", "sts", "other"])),
+            (
+                "service",
+                names(&["ram", "ecr", "kms", "secretsmanager", "sqs", "organizations", "sts", "other"]),
+            ),
             ("operation", names(&operations)),
             ("side", names(&["external", "inside"])),
             ("cell", names(&["000000000001.eu-west-1"])),

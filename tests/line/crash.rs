@@ -104,7 +104,7 @@ async fn ends_well(world: &World, what: &str) {
     let lent = || async { world.share("lent").await.is_none().then_some(()) };
     world.within(std::time::Duration::from_secs(900), &format!("{what}: lent is gone"), lent).await;
     world.rest(30).await;
-    let policy = world.aws.world().key_policy(KEY).unwrap().to_owned();
+    let policy = world.aws.world().object_policy(KEY).unwrap().to_owned();
     let head = KEY_POLICY.rsplit_once('}').and_then(|(rest, _)| rest.rsplit_once('}')).unwrap().0;
     assert!(policy.starts_with(head), "{what}: {policy}");
     for name in ["hub", "nets", "vault"] {

@@ -11,7 +11,7 @@ fn key(name: &str, targets: Value) -> Value {
 }
 
 fn text(world: &World) -> String {
-    world.aws.world().key_policy(KEY).unwrap().to_owned()
+    world.aws.world().object_policy(KEY).unwrap().to_owned()
 }
 
 #[tokio::test(start_paused = true)]
@@ -61,7 +61,7 @@ async fn shares_of_one_key_do_not_lose_each_others_statements() {
     world.apply(key("two", json!([{"account": WEB}]))).await;
     world.apply(key("three", json!([{"organizationalUnit": "Root/Workloads/Prod"}]))).await;
     // What AWS shows is long out of date.
-    world.weather(|weather| weather.lags.key_policy = Lag::Fixed(30.0));
+    world.weather(|weather| weather.lags.policy = Lag::Fixed(30.0));
     world.start();
     for name in ["one", "two", "three"] {
         world.until_ready(name).await;
@@ -109,7 +109,7 @@ async fn what_somebody_changes_in_our_statements_is_drift_and_his_own_is_his() {
     for (put, what, have, stays) in table {
         assert_ne!(put, ours, "{what}");
         world.told.take_events();
-        world.put_key_policy(KEY, &put);
+        world.put_policy(KEY, Some(&put));
         world.rest(1300).await;
         world.until_ready("hub").await;
         world.until_in_force([(KEY, DATA)]).await;
@@ -212,7 +212,7 @@ async fn what_others_let_in_by_a_policy_is_shown_and_never_touched() {
         statement("Partner", "arn:aws:iam::999988887777:root"),
         statement("Inside", "arn:aws:iam::222233334444:root"),
     ]);
-    world.put_key_policy(KEY, &theirs);
+    world.put_policy(KEY, Some(&theirs));
     world.start();
     let record = world
         .until("the record", || async {
@@ -229,7 +229,7 @@ async fn what_others_let_in_by_a_policy_is_shown_and_never_touched() {
     world.rest(8000).await;
     assert_eq!(text(&world), theirs);
     // Once they are gone, so is the record.
-    world.put_key_policy(KEY, KEY_POLICY);
+    world.put_policy(KEY, Some(KEY_POLICY));
     world.rest(8000).await;
     assert_eq!(record_of(&world, KEY), None);
     world.rests().await;
@@ -249,7 +249,7 @@ async fn statements_of_a_share_that_is_gone_are_removed_and_anothers_are_not() {
         .await;
     let ours = statement("SharekeeperXtestXnetworkHteamXformerXA", "arn:aws:iam::222233334444:root");
     let anothers = statement("SharekeeperXotherXnetworkHteamXhubXA", "arn:aws:iam::222233334444:root");
-    world.put_key_policy(KEY, &with_statements(&[ours, anothers.clone()]));
+    world.put_policy(KEY, Some(&with_statements(&[ours, anothers.clone()])));
     // Something that is declared, or all would be undeclared, and held.
     world.apply(share("gateway", json!({"targets": [{"account": DATA}]}))).await;
     world.start();
@@ -301,7 +301,7 @@ async fn access_beyond_reading_is_allowed_by_a_policy_and_changed_in_place() {
     };
     let may = |world: &World| -> Vec<String> {
         let now = world.aws.now();
-        let grants = world.aws.world().key_grants(now);
+        let grants = world.aws.world().policy_grants(now);
         grants.into_iter().flat_map(|grant| grant.actions).collect()
     };
     world.apply(vault("ReadWrite")).await;
@@ -334,7 +334,7 @@ async fn what_bears_the_name_of_a_living_share_and_is_not_declared_goes() {
     world.apply(share("hub", json!({"targets": [{"account": DATA}]}))).await;
     world.until_in_force([(TGW, DATA)]).await;
     world.until_ready("hub").await;
-    world.put_key_policy(KEY, &former);
+    world.put_policy(KEY, Some(&former));
     world.rest(9000).await;
     world.until_in_force([(TGW, DATA)]).await;
     assert_eq!(text(&world), KEY_POLICY);
@@ -348,7 +348,7 @@ async fn what_bears_the_name_of_a_living_share_and_is_not_declared_goes() {
 async fn what_was_put_in_right_before_a_crash_is_taken_out_under_old_answers() {
     let mut world = World::with_key(410).await;
     world.desire([(KEY, DATA)]);
-    world.weather(|weather| weather.lags.key_policy = Lag::Fixed(300.0));
+    world.weather(|weather| weather.lags.policy = Lag::Fixed(300.0));
     world.apply(key("vault", json!([{"account": DATA}]))).await;
     world.start();
     world.until_in_force([(KEY, DATA)]).await;

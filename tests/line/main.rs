@@ -34,6 +34,7 @@ mod incidents;
 mod keys;
 mod lifecycle;
 mod names;
+mod objects;
 mod oddities;
 mod paths;
 mod released;

@@ -77,7 +77,7 @@ impl Guard {
         let now = self.net.now();
         let mut world = self.net.world();
         let of_ram = world.truth(now).into_iter().map(|grant| (grant.resource, grant.principal));
-        let of_keys = world.key_grants(now).into_iter().map(|grant| (grant.key, grant.principal));
+        let of_keys = world.policy_grants(now).into_iter().map(|grant| (grant.object, grant.principal));
         of_ram.chain(of_keys).collect()
     }
 
@@ -99,7 +99,7 @@ impl Guard {
 impl Checkpoint for Guard {
     fn pass(&self, point: &Point) -> BoxFuture<'static, Passage> {
         self.look(&format!("{} {:?}", point.call.operation, point.stage));
-        let shares = ["ram", "kms"].contains(&point.call.service.as_str());
+        let shares = super::SHARING.contains(&point.call.service.as_str());
         let writes = shares && point.call.kind == Kind::Write;
         if writes && self.points.fetch_add(1, Ordering::SeqCst) == self.freeze_at.load(Ordering::SeqCst) {
             self.frozen.store(true, Ordering::SeqCst);

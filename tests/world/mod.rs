@@ -38,7 +38,14 @@ use sharekeeper::{
     kube::write::Writer,
 };
 use simulator::{
-    aws::{Caller, Net, action::Action, connector, example, kms::NewKey, weather::Weather},
+    aws::{
+        Caller, Net,
+        action::Action,
+        connector, example,
+        kms::NewKey,
+        policy::{NewObject, ObjectKind},
+        weather::Weather,
+    },
     kube::{Cluster, GroupResource, Shared},
 };
 
@@ -47,6 +54,9 @@ pub use self::{
     guard::{Guard, Pair},
     told::Told,
 };
+
+/// The services by which something is shared.
+pub const SHARING: [&str; 5] = ["ram", "kms", "secretsmanager", "ecr", "sqs"];
 
 /// 2026-11-25T00:00:00Z.
 pub const EPOCH: i64 = 1_795_564_800;
@@ -111,6 +121,54 @@ impl World {
             "external": {"accounts": [PARTNER], "maxDuration": "90d"}});
         world.apply(policy("keys", allow)).await;
         world
+    }
+
+    /// With a key, a secret, a repository and a queue of network-prod that can be shared, and a policy that lets them be.
+    pub async fn with_objects(seed: u64) -> Self {
+        let world = Self::with_key(seed).await;
+        for object in [SECRET, REPOSITORY, QUEUE] {
+            world.replace_object(object, None);
+        }
+        let types = ["kms:Key", "secretsmanager:Secret", "ecr:Repository", "sqs:Queue", "ec2:TransitGateway"];
+        let allow = json!({"resourceTypes": types, "organizationalUnits": ["Root/Workloads"],
+            "external": {"accounts": [PARTNER], "maxDuration": "90d"}});
+        world.apply(policy("objects", allow)).await;
+        world
+    }
+
+    /// Makes an object of network-prod.
+    pub fn add_object(&self, object: NewObject) -> String {
+        let made = self.act(Action::AddObject {
+            object: NewObject {
+                account: example::NETWORK_PROD.into(),
+                region: example::REGION.into(),
+                ..object
+            },
+        });
+        made["object"].as_str().unwrap().to_owned()
+    }
+
+    /// Makes an object anew with a policy that nobody has checked.
+    pub fn replace_object(&self, object: &str, policy: Option<&str>) {
+        let resource = object.splitn(6, ':').last().unwrap();
+        let policy = policy.map(str::to_owned);
+        if object == KEY {
+            let id = Some(resource.trim_start_matches("key/").to_owned());
+            let (account, region) = (example::NETWORK_PROD.into(), example::REGION.into());
+            self.act(Action::AddKey { key: NewKey { account, region, id, policy, ..NewKey::default() } });
+            return;
+        }
+        let (kind, name, suffix) = match resource.split_once(['/', ':']) {
+            Some(("repository", name)) => (ObjectKind::Repository, name, None),
+            Some((_, secret)) => {
+                let (name, suffix) = secret.rsplit_once('-').unwrap();
+                (ObjectKind::Secret, name, Some(suffix.to_owned()))
+            }
+            None => (ObjectKind::Queue, resource, None),
+        };
+        let key = Some(KEY.to_owned());
+        let object = NewObject { kind, name: name.to_owned(), suffix, policy, key, ..NewObject::default() };
+        self.add_object(object);
     }
 
     /// Starts a controller, as after a restart: with nothing in memory.
@@ -335,7 +393,7 @@ impl World {
         let writes = world
             .journal()
             .writes()
-            .filter(|entry| ["ram", "kms"].contains(&entry.service.as_str()) && entry.effect);
+            .filter(|entry| SHARING.contains(&entry.service.as_str()) && entry.effect);
         writes.map(|entry| entry.operation.clone()).collect()
     }
 
@@ -353,13 +411,38 @@ impl World {
         answer
     }
 
-    /// A person of network-prod replaces a key's policy.
-    pub fn put_key_policy(&self, key: &str, policy: &str) {
+    /// A person of network-prod replaces the policy of an object, or takes it away.
+    pub fn put_policy(&self, object: &str, policy: Option<&str>) {
         let caller = Caller::administrator(example::NETWORK_PROD, example::REGION);
-        let params = json!({"KeyId": key, "PolicyName": "default", "Policy": policy});
-        let answer = self.aws.world().call(&caller, "kms", "PutKeyPolicy", &params);
+        let resource = object.splitn(6, ':').last().unwrap();
+        let name = resource.trim_start_matches("repository/");
+        let url = format!("https://sqs.eu-west-1.amazonaws.com/{}/{name}", example::NETWORK_PROD);
+        let text = policy.unwrap_or_default();
+        let (service, operation, params) = match (object, policy) {
+            (KEY, _) => {
+                ("kms", "PutKeyPolicy", json!({"KeyId": object, "PolicyName": "default", "Policy": text}))
+            }
+            (SECRET, Some(_)) => {
+                ("secretsmanager", "PutResourcePolicy", json!({"SecretId": object, "ResourcePolicy": text}))
+            }
+            (SECRET, None) => ("secretsmanager", "DeleteResourcePolicy", json!({"SecretId": object})),
+            (REPOSITORY, Some(_)) => {
+                ("ecr", "SetRepositoryPolicy", json!({"repositoryName": name, "policyText": text}))
+            }
+            (REPOSITORY, None) => ("ecr", "DeleteRepositoryPolicy", json!({"repositoryName": name})),
+            _ => ("sqs", "SetQueueAttributes", json!({"QueueUrl": url, "Attributes": {"Policy": text}})),
+        };
+        let answer = self.aws.world().call(&caller, service, operation, &params);
         self.guard.look_away();
-        answer.unwrap_or_else(|refusal| panic!("{policy}: {refusal:?}"));
+        answer.unwrap_or_else(|refusal| panic!("{text}: {refusal:?}"));
+    }
+
+    /// The writes to policies of objects that had an effect.
+    pub fn writes_to_objects(&self) -> Vec<String> {
+        self.aws_writes()
+            .into_iter()
+            .filter(|write| write.contains("Polic") || write.contains("Queue"))
+            .collect()
     }
 
     /// A person of network-prod calls RAM.
@@ -552,6 +635,9 @@ pub const WEB: &str = "222233335555";
 pub const PAYMENTS: &str = "222233336666";
 pub const PARTNER: &str = example::PARTNER;
 pub const KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+pub const SECRET: &str = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:db/main-a1B2c3";
+pub const REPOSITORY: &str = "arn:aws:ecr:eu-west-1:111122223333:repository/team/app";
+pub const QUEUE: &str = "arn:aws:sqs:eu-west-1:111122223333:orders";
 /// As a person keeps it, white space included.
 pub const KEY_POLICY: &str = r#"{
   "Version" : "2012-10-17",

@@ -125,9 +125,10 @@ fn more_by_hand(draw: &mut Draw, plan: &mut Plan, busy: u32) {
 fn manifest(draw: &mut Draw, share: &str, busy: u32) -> Manifest {
     let mut resources = some(draw, &Resource::OF_RAM, 3);
     if draw.chance(0.3) {
-        resources.push(Resource::Key);
+        let object = draw.one(&[Resource::Key, Resource::Secret]);
+        resources.push(object);
         if draw.chance(0.3) {
-            resources = vec![Resource::Key];
+            resources = vec![object];
         }
     }
     if draw.chance(0.02) {

@@ -213,7 +213,7 @@ fn lags(draw: &mut Draw, plan: &mut Plan) {
     for _ in 0..=draw.below(3) {
         let seconds = lag(draw);
         match draw.below(9) {
-            8 => lags.key_policy = seconds,
+            8 => lags.policy = seconds,
             0 | 1 => lags.list = seconds,
             2 => lags.read = seconds,
             3 => (lags.list, lags.read) = (seconds, seconds),

@@ -178,7 +178,7 @@ fn rules(plan: &Plan) -> Rules {
             + blind
             + weather::longest(plan.aws.lags.list)
             + weather::longest(plan.aws.lags.read)
-            + weather::longest(plan.aws.lags.key_policy),
+            + weather::longest(plan.aws.lags.policy),
         late_writes,
         removal: plan.removal,
         ends_at_once: calm && plan.aws == AwsTrouble::default() && !edits().any(switches),
@@ -395,7 +395,7 @@ impl Life<'_> {
             self.oracle.violate(&format!("after a rest: {missing}"));
         }
         if let Some(lost) = self.people.lost_statement() {
-            self.oracle.violate(&format!("the key's policy has lost {lost}, which is not ours to touch"));
+            self.oracle.violate(&format!("a policy has lost {lost}, which is not ours to touch"));
         }
         // The set selects the account by a name that nobody else has, and that is active.
         let other = |edit: &Edit| matches!(edit.act, Act::RenameOwner(_) | Act::SuspendOwner(_));

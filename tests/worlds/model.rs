@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     plan::{Account, Manifest, Policy, Resource, Target, Unit},
-    scene::{KEY, NAMESPACE, PARTNER},
+    scene::{NAMESPACE, OBJECTS, PARTNER},
 };
 
 /// A resource and who may use it.
@@ -80,11 +80,11 @@ impl Declared {
     pub fn grants(&self) -> BTreeSet<Grant> {
         let containers = self.shares.values().flat_map(|share| self.containers(share));
         let of_ram = containers.flat_map(|c| c.pairs.into_iter().map(move |pair| (c.share.clone(), pair)));
-        let of_keys = self.shares.values().flat_map(|share| {
+        let of_objects = self.shares.values().flat_map(|share| {
             let all = [false, true].into_iter().flat_map(|outside| self.pairs_of(share, outside));
-            all.filter(|(resource, _)| *resource == KEY).map(|pair| (share.share.clone(), pair))
+            all.filter(|(resource, _)| OBJECTS.contains(resource)).map(|pair| (share.share.clone(), pair))
         });
-        of_ram.chain(of_keys).collect()
+        of_ram.chain(of_objects).collect()
     }
 
     /// The RAM shares that a Share needs: those with something to grant.
@@ -98,7 +98,7 @@ impl Declared {
             pairs: self
                 .pairs_of(share, outside)
                 .into_iter()
-                .filter(|(resource, _)| *resource != KEY)
+                .filter(|(resource, _)| !OBJECTS.contains(resource))
                 .collect(),
             read_only: share.read_only && self.allowed(share).contains(&Resource::Rule),
         };

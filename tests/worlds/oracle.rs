@@ -13,7 +13,7 @@ use crate::{
     life::Deaths,
     model::{Declared, Grant, Tree},
     plan::{Choice, Removal, Side, Target},
-    scene::{EPOCH, INSTALLATION, KEY, NAMESPACE, PARTNER},
+    scene::{EPOCH, INSTALLATION, NAMESPACE, OBJECTS, PARTNER, SHARING},
     strays::Strays,
 };
 
@@ -239,7 +239,7 @@ impl Oracle {
         let now = self.net.now();
         let (truth, live, keys) = {
             let mut world = self.net.world();
-            (world.truth(now), world.live_shares(now), world.key_grants(now))
+            (world.truth(now), world.live_shares(now), world.policy_grants(now))
         };
         let mut book = self.book();
         for share in &live {
@@ -255,7 +255,7 @@ impl Oracle {
         let of_ram = ours.map(|grant| (of(&grant.share), (known(&grant.resource), grant.principal.clone())));
         let of_keys = keys.into_iter().flat_map(|grant| {
             let shares: Vec<String> = grant.sids.iter().filter_map(|sid| named_in(sid)).collect();
-            shares.into_iter().map(move |share| (share, (known(&grant.key), grant.principal.clone())))
+            shares.into_iter().map(move |share| (share, (known(&grant.object), grant.principal.clone())))
         });
         of_ram.chain(of_keys).collect()
     }
@@ -406,7 +406,7 @@ impl Oracle {
 impl Checkpoint for Oracle {
     fn pass(&self, point: &Point) -> BoxFuture<'static, Passage> {
         let operation = &point.call.operation;
-        let shares = ["ram", "kms"].contains(&point.call.service.as_str());
+        let shares = SHARING.contains(&point.call.service.as_str());
         if shares && point.call.kind == Kind::Read && point.stage == Stage::After {
             self.look(operation);
             self.look_at_readiness(operation);
@@ -461,7 +461,7 @@ impl Book {
         let outer = self.outer.contains(arn);
         let then = now - rules.late_writes;
         let wanted = self.must.iter().any(|((of, (resource, principal)), since)| {
-            of == share && *resource != KEY && (principal == PARTNER) == outer && *since < then
+            of == share && !OBJECTS.contains(resource) && (principal == PARTNER) == outer && *since < then
         });
         let by_hand = self.hands.keys().any(|(of, _)| of == share);
         (wanted && !by_hand).then(|| format!("{operation} of {arn}, which {share} declares since long"))

@@ -39,10 +39,10 @@ pub struct People {
     renamed_settle: f64,
     /// Containers that are marked as another installation's, and the Shares that they are of.
     stolen: Vec<(String, String)>,
-    /// The `Sid`s of statements of their own in the key's policy.
-    statements: BTreeSet<String>,
-    /// What is read of the key's policy, and what is written of it, is never old.
-    key_at_once: bool,
+    /// The `Sid`s of statements of their own in policies of objects.
+    statements: BTreeSet<(&'static str, String)>,
+    /// What is read of such a policy, and what is written of it, is never old.
+    policies_at_once: bool,
 }
 
 impl People {
@@ -56,8 +56,8 @@ impl People {
             halted: false,
             set: (false, Mode::Enforce),
             removal: plan.removal,
-            statements: BTreeSet::new(),
-            key_at_once: plan.aws.wire == 0.0 && longest(plan.aws.lags.key_policy) == 0.0,
+            statements: BTreeSet::from([(scene::KEY, "Owner".to_owned())]),
+            policies_at_once: plan.aws.wire == 0.0 && longest(plan.aws.lags.policy) == 0.0,
             taken: None,
             names_settle: 0.0,
             renamed_settle: 0.0,
@@ -106,10 +106,11 @@ impl People {
         true
     }
 
-    /// Makes again what git has and the cluster has not.
+    /// Makes what git has and the cluster has not, or not yet.
     pub fn keep_git(&mut self) {
         for manifest in &self.git.values().cloned().collect::<Vec<_>>() {
-            if self.stage.share(&manifest.share).is_none() {
+            let put_off = self.applied.get(&manifest.share) != Some(manifest);
+            if put_off || self.stage.share(&manifest.share).is_none() {
                 self.sync(manifest);
             }
         }
@@ -271,7 +272,7 @@ impl People {
             let world = self.stage.aws.world();
             (world.weather().lags, !world.weather().failures.is_empty())
         };
-        let late = [lags.list, lags.read, lags.association, lags.permission].map(longest);
+        let late = [lags.list, lags.read, lags.association, lags.disassociation, lags.permission].map(longest);
         if fails || late.iter().sum::<f64>() > 0.0 {
             return None;
         }
@@ -311,7 +312,7 @@ impl People {
     /// Edits AWS past the controller; false: AWS refuses, or there is nothing to edit.
     fn by_hand(&mut self, hand: &Hand) -> bool {
         match hand {
-            Hand::Wipe | Hand::LetIn(_) | Hand::Statement(_) => return self.by_hand_on_key(hand),
+            Hand::Wipe | Hand::LetIn(_) | Hand::Statement(_) => return self.by_hand_on_objects(hand),
             _ => {}
         }
         let Some((operation, params)) = self.call(hand) else { return false };
@@ -341,29 +342,39 @@ impl People {
         answer.is_some()
     }
 
-    /// Edits the key's policy; false: AWS refuses.
-    fn by_hand_on_key(&mut self, hand: &Hand) -> bool {
-        let edited = self.stage.edit_key(|policy| key_policy(policy, hand));
-        let entity = match hand {
-            Hand::LetIn(account) => account.id(),
-            _ => scene::KEY,
-        };
-        for share in self.oracle.declared().shares.keys() {
-            self.oracle.is_edited(share, entity);
-        }
-        if let (Hand::Statement(n), true) = (hand, edited) {
-            self.statements.insert(format!("Theirs{n}"));
+    /// Edits the policies of all objects; false: AWS refuses.
+    fn by_hand_on_objects(&mut self, hand: &Hand) -> bool {
+        let mut edited = false;
+        for object in scene::OBJECTS {
+            let taken = self.stage.edit_policy(object, |statements| after(statements, object, hand));
+            if let (Hand::Statement(n), true) = (hand, taken) {
+                self.statements.insert((object, format!("Theirs{n}")));
+            }
+            edited |= taken;
+            let entity = match hand {
+                Hand::LetIn(account) => account.id(),
+                _ => object,
+            };
+            for share in self.oracle.declared().shares.keys() {
+                self.oracle.is_edited(share, entity);
+            }
         }
         self.oracle.look_away();
         edited
     }
 
-    /// A statement of somebody's own that is not in the key's policy any more. Where a policy that is read or a write that is
-    /// sent may be old, nobody can keep it: KMS replaces a policy without asking which one was read.
+    /// A statement of somebody's own that is not in an object's policy any more. Where a policy that is read or a write that is
+    /// sent may be old, nobody can keep it: AWS replaces a policy without asking which one was read. The owner's own is kept in
+    /// any case.
     pub fn lost_statement(&self) -> Option<String> {
-        let there = self.stage.statements_of_key();
-        let theirs = self.statements.iter().filter(|_| self.key_at_once).cloned().chain(["Owner".to_owned()]);
-        theirs.into_iter().find(|sid| !there.contains(sid))
+        let is_kept = |(object, sid): &(&str, String)| {
+            self.stage.statements(object).iter().any(|statement| statement["Sid"] == sid.as_str())
+        };
+        let theirs = self.statements.iter().filter(|(_, sid)| self.policies_at_once || sid == "Owner");
+        theirs
+            .filter(|statement| !is_kept(statement))
+            .map(|(object, sid)| format!("{sid} of {object}"))
+            .next()
     }
 
     fn call(&self, hand: &Hand) -> Option<(&'static str, Value)> {
@@ -479,13 +490,8 @@ impl People {
     }
 }
 
-/// A key's policy after an edit.
-fn key_policy(policy: &str, hand: &Hand) -> String {
-    let mut policy: Value = serde_json::from_str(policy).unwrap_or_default();
-    let mut statements = match policy["Statement"].take() {
-        Value::Array(statements) => statements,
-        one => vec![one],
-    };
+/// The statements of an object's policy after an edit.
+fn after(mut statements: Vec<Value>, object: &str, hand: &Hand) -> Vec<Value> {
     let is_ours =
         |statement: &Value| statement["Sid"].as_str().is_some_and(|sid| sid.starts_with("Sharekeeper"));
     match hand {
@@ -497,11 +503,11 @@ fn key_policy(policy: &str, hand: &Hand) -> String {
             }
         }
         Hand::Statement(n) => statements.push(json!({
-            "Sid": format!("Theirs{n}"), "Effect": "Allow", "Action": "kms:Sign", "Resource": "*",
+            "Sid": format!("Theirs{n}"), "Effect": "Allow", "Resource": "*",
+            "Action": if object == scene::KEY { "kms:Sign" } else { "secretsmanager:DescribeSecret" },
             "Principal": {"AWS": format!("arn:aws:iam::{}:root", scene::OWNER)},
         })),
         _ => statements.retain(|statement| !is_ours(statement)),
     }
-    policy["Statement"] = Value::Array(statements);
-    policy.to_string()
+    statements
 }

@@ -106,6 +106,8 @@ pub enum Resource {
     Lost,
     /// A KMS key: it has a policy of its own.
     Key,
+    /// A secret: it has one while somebody is let in by it.
+    Secret,
 }
 
 /// The accounts that may be shared with, or not.
@@ -265,11 +267,11 @@ pub enum Hand {
     Foreign(String),
     /// Marks it as another installation's.
     Steal(String),
-    /// Puts the key's policy back as it was before anybody shared it.
+    /// Puts the policies of the key and the secret back as they were before anybody shared them.
     Wipe,
-    /// Lets an account use the key in all statements of ours.
+    /// Lets an account in by all statements of ours in these policies.
     LetIn(Account),
-    /// Adds a statement of one's own to the key's policy.
+    /// Adds a statement of one's own to these policies.
     Statement(u32),
 }
 

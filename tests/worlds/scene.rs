@@ -4,7 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
-use simulator::aws::{Caller, World, kms::NewKey, organizations::NewAccount, sts::Role};
+use simulator::aws::{
+    Caller, World,
+    kms::NewKey,
+    organizations::NewAccount,
+    policy::{NewObject, ObjectKind},
+    sts::Role,
+};
 
 use crate::plan::{Account, Fallacy, Manifest, Mode, Policy, Removal, Resource, Switch, Target, Unit};
 
@@ -16,9 +22,15 @@ pub const PARTNER: &str = "999988887777";
 pub const REGION: &str = "eu-west-1";
 pub const NAMESPACE: &str = "network-team";
 pub const INSTALLATION: &str = "test";
+/// The services by which something is shared.
+pub const SHARING: [&str; 3] = ["ram", "kms", "secretsmanager"];
 const ROLE: &str = "sharekeeper";
 const API: &str = "sharekeeper.dev/v1alpha1";
 pub const KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+/// At first without a policy.
+pub const SECRET: &str = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:db/main-a1B2c3";
+/// What has a policy of its own.
+pub const OBJECTS: [&str; 2] = [KEY, SECRET];
 /// As a person wrote it.
 pub const KEY_POLICY: &str = r#"{
   "Version": "2012-10-17",
@@ -27,8 +39,16 @@ pub const KEY_POLICY: &str = r#"{
 const LEGACY: &str = "arn:aws:ec2:eu-west-1:111122223333:prefix-list/pl-0a1b2c3d4e5f60009";
 
 impl Resource {
-    pub const ALL: [Self; 7] =
-        [Self::Gateway, Self::Subnet1, Self::Subnet2, Self::List, Self::Rule, Self::Lost, Self::Key];
+    pub const ALL: [Self; 8] = [
+        Self::Gateway,
+        Self::Subnet1,
+        Self::Subnet2,
+        Self::List,
+        Self::Rule,
+        Self::Lost,
+        Self::Key,
+        Self::Secret,
+    ];
 
     /// Those that RAM shares.
     pub const OF_RAM: [Self; 5] = [Self::Gateway, Self::Subnet1, Self::Subnet2, Self::List, Self::Rule];
@@ -41,6 +61,7 @@ impl Resource {
             Self::List => "arn:aws:ec2:eu-west-1:111122223333:prefix-list/pl-0a1b2c3d4e5f60001",
             Self::Rule => "arn:aws:route53resolver:eu-west-1:111122223333:resolver-rule/rslvr-rr-0a1b",
             Self::Key => KEY,
+            Self::Secret => SECRET,
             Self::Lost => "arn:aws:ec2:eu-west-1:111122223333:transit-gateway/tgw-00000000000000000",
         }
     }
@@ -132,6 +153,15 @@ pub fn organization(seed: u64) -> World {
         policy: Some(KEY_POLICY.into()),
         ..NewKey::default()
     });
+    world.add_object(NewObject {
+        kind: ObjectKind::Secret,
+        account: OWNER.into(),
+        region: REGION.into(),
+        name: "db/main".into(),
+        suffix: Some("a1B2c3".into()),
+        policy: None,
+        key: Some(KEY.into()),
+    });
     world.add_resource(LEGACY);
     world.enable_sharing(&Caller::administrator(MANAGEMENT, "us-east-1")).unwrap();
     let legacy =
@@ -183,7 +213,7 @@ pub fn set(suspend: bool, mode: Mode, removal: Option<Removal>) -> Value {
 }
 
 pub fn policy(policy: Policy) -> Value {
-    let mut types = vec!["ec2:TransitGateway", "ec2:Subnet", "kms:Key"];
+    let mut types = vec!["ec2:TransitGateway", "ec2:Subnet", "kms:Key", "secretsmanager:Secret"];
     if policy.lists_and_rules {
         types.extend(["ec2:PrefixList", "route53resolver:ResolverRule"]);
     }

@@ -160,23 +160,34 @@ impl Stage {
         })
     }
 
-    /// A person of the owning account replaces the key's policy by what he makes of it; false: it is refused.
-    pub fn edit_key(&self, edit: impl FnOnce(&str) -> String) -> bool {
-        let mut world = self.aws.world();
-        let policy = edit(world.key_policy(scene::KEY).unwrap_or_default());
-        let params = json!({"KeyId": scene::KEY, "PolicyName": "default", "Policy": policy});
-        world.call(&Caller::administrator(OWNER, REGION), "kms", "PutKeyPolicy", &params).is_ok()
+    /// A person of the owning account replaces an object's policy by what he makes of its statements; false: it is refused.
+    pub fn edit_policy(&self, object: &str, edit: impl FnOnce(Vec<Value>) -> Vec<Value>) -> bool {
+        let statements = edit(self.statements(object));
+        let policy = json!({"Version": "2012-10-17", "Statement": statements}).to_string();
+        let (service, operation, params) = match object {
+            scene::KEY => {
+                ("kms", "PutKeyPolicy", json!({"KeyId": object, "PolicyName": "default", "Policy": policy}))
+            }
+            _ if statements.is_empty() => {
+                ("secretsmanager", "DeleteResourcePolicy", json!({"SecretId": object}))
+            }
+            _ => {
+                let params = json!({"SecretId": object, "ResourcePolicy": policy});
+                ("secretsmanager", "PutResourcePolicy", params)
+            }
+        };
+        self.aws.world().call(&Caller::administrator(OWNER, REGION), service, operation, &params).is_ok()
     }
 
-    /// The `Sid`s in the key's policy.
-    pub fn statements_of_key(&self) -> Vec<String> {
+    /// The statements of an object's policy.
+    pub fn statements(&self, object: &str) -> Vec<Value> {
         let world = self.aws.world();
-        let policy: Value = serde_json::from_str(world.key_policy(scene::KEY).unwrap_or_default()).unwrap();
-        let statements = match &policy["Statement"] {
-            Value::Array(statements) => statements.clone(),
-            one => vec![one.clone()],
-        };
-        statements.iter().filter_map(|s| s["Sid"].as_str().map(str::to_owned)).collect()
+        let Some(policy) = world.object_policy(object) else { return vec![] };
+        let mut policy: Value = serde_json::from_str(policy).unwrap();
+        match policy["Statement"].take() {
+            Value::Array(statements) => statements,
+            one => vec![one],
+        }
     }
 
     /// The writes so far that had an effect on what is shared.
@@ -185,7 +196,7 @@ impl Stage {
         let writes = world
             .journal()
             .writes()
-            .filter(|entry| ["ram", "kms"].contains(&entry.service.as_str()) && entry.effect);
+            .filter(|entry| scene::SHARING.contains(&entry.service.as_str()) && entry.effect);
         writes.map(|entry| format!("{} {}", entry.operation, entry.params)).collect()
     }
 }

@@ -238,7 +238,7 @@ pub fn longest_of_all(plan: &Plan) -> f64 {
         l.permission,
         l.read,
         l.list,
-        l.key_policy,
+        l.policy,
     ];
     all.into_iter().map(longest).sum()
 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::caller::Caller;
 use super::kms::{KeyState, NewGrant, NewKey};
 use super::organizations::{AccountState, NewAccount};
+use super::policy::NewObject;
 use super::refusal::Refusal;
 use super::sts::Role;
 use super::world::World;
@@ -45,7 +46,7 @@ pub enum Action {
     Delegate { account: String, service: String },
     /// A role.
     PutRole { account: String, name: String, role: Role },
-    /// No role; key policies that name it show its unique id from now on.
+    /// No role; policies that name it show its unique id from now on.
     DeleteRole { account: String, name: String },
     /// All sessions of an account end.
     ExpireSessions { account: String },
@@ -75,6 +76,10 @@ pub enum Action {
     DeleteKey { key: String },
     /// A grant on a key.
     AddKeyGrant { key: String, grant: NewGrant },
+    /// A secret, a repository or a queue.
+    AddObject { object: NewObject },
+    /// One less.
+    DeleteObject { object: String },
     /// Any operation, as the administrator of an account.
     Call { account: String, region: String, service: String, operation: String, params: Value },
 }
@@ -97,6 +102,7 @@ impl World {
                 );
             }
             Action::AddKey { key } => return Ok(json!({"key": self.add_key(key)})),
+            Action::AddObject { object } => return Ok(json!({"object": self.add_object(object)})),
             Action::AddKeyGrant { key, grant } => {
                 return Ok(json!({"grant": self.add_key_grant(&key, grant)}));
             }
@@ -109,7 +115,8 @@ impl World {
             | Action::DeleteRole { .. }
             | Action::ExpireSessions { .. }
             | Action::SetKeyState { .. }
-            | Action::DeleteKey { .. }) => self.act_on_resources(action),
+            | Action::DeleteKey { .. }
+            | Action::DeleteObject { .. }) => self.act_on_resources(action),
             action => self.act_on_directory(action)?,
         }
         Ok(json!({}))
@@ -131,6 +138,7 @@ impl World {
             Action::ExpireSessions { account } => self.expire_sessions(&account),
             Action::SetKeyState { key, state } => self.set_key_state(&key, state),
             Action::DeleteKey { key } => self.delete_key(&key),
+            Action::DeleteObject { object } => self.delete_object(&object),
             _ => {}
         }
     }

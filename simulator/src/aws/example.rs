@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 
 use super::caller::Caller;
+use super::kms::NewKey;
 use super::organizations::NewAccount;
+use super::policy::{NewObject, ObjectKind};
 use super::sts::Role;
 use super::world::World;
 
@@ -25,6 +27,14 @@ pub const ROLE: &str = "sharekeeper";
 pub const EXTERNAL_ID: &str = "sharekeeper-example";
 /// The region of the network's resources.
 pub const REGION: &str = "eu-west-1";
+
+/// What network-prod has that lets others in by a policy of its own, with [`add_objects`].
+pub const OBJECTS: [&str; 4] = [
+    "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+    "arn:aws:secretsmanager:eu-west-1:111122223333:secret:database/main-a1B2c3",
+    "arn:aws:ecr:eu-west-1:111122223333:repository/base/runtime",
+    "arn:aws:sqs:eu-west-1:111122223333:orders",
+];
 
 /// Id, name and unit of every account.
 pub const ACCOUNTS: [(&str, &str, &str); 13] = [
@@ -95,6 +105,26 @@ fn role() -> Role {
         actions: None,
         longest_session: 3600,
     }
+}
+
+/// Puts [`OBJECTS`] into the organization: a key with KMS's own default policy, a secret that it encrypts, and a repository and
+/// a queue; these three without a policy.
+pub fn add_objects(world: &mut World) {
+    let [key, _, _, queue] = OBJECTS;
+    let (account, region) = (NETWORK_PROD.to_owned(), REGION.to_owned());
+    let id = key.rsplit('/').next().map(ToOwned::to_owned);
+    world.add_key(NewKey { account: account.clone(), region: region.clone(), id, ..NewKey::default() });
+    let object = |kind, name: &str| NewObject {
+        kind,
+        account: account.clone(),
+        region: region.clone(),
+        name: name.to_owned(),
+        ..NewObject::default()
+    };
+    let secret = object(ObjectKind::Secret, "database/main");
+    world.add_object(NewObject { suffix: Some("a1B2c3".to_owned()), key: Some(key.to_owned()), ..secret });
+    world.add_object(object(ObjectKind::Repository, "base/runtime"));
+    world.add_object(object(ObjectKind::Queue, queue.rsplit(':').next().unwrap_or_default()));
 }
 
 /// Makes the units on the way to every account and puts the accounts there.

@@ -173,7 +173,7 @@ pub fn admin(net: &Net, method: &str, path: &str, body: &[u8]) -> Result<Value, 
     let now = net.now();
     match (method, path.trim_start_matches("/_sim/")) {
         ("GET", "truth") => Ok(json!(net.world().truth(now))),
-        ("GET", "keyGrants") => Ok(json!(net.world().key_grants(now))),
+        ("GET", "policyGrants") => Ok(json!(net.world().policy_grants(now))),
         ("GET", "journal") => Ok(json!(net.world().journal().entries())),
         ("DELETE", "journal") => {
             net.world().journal_mut().clear();
@@ -205,8 +205,8 @@ pub fn admin(net: &Net, method: &str, path: &str, body: &[u8]) -> Result<Value, 
         ("GET", path) if path.starts_with("reach/") => {
             Ok(json!(net.world().reach(now, path.trim_start_matches("reach/"))))
         }
-        ("GET", path) if path.starts_with("keyReach/") => {
-            Ok(json!(net.world().key_reach(now, path.trim_start_matches("keyReach/"))))
+        ("GET", path) if path.starts_with("policyReach/") => {
+            Ok(json!(net.world().policy_reach(now, path.trim_start_matches("policyReach/"))))
         }
         _ => Err(format!("nothing at {method} {path}")),
     }

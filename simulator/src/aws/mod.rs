@@ -1,4 +1,4 @@
-//! AWS in memory: RAM, Organizations, KMS and STS behind one [`World`].
+//! AWS in memory: RAM, Organizations, KMS, Secrets Manager, ECR, SQS and STS behind one [`World`].
 //!
 //! The world is plain data: no IO, no clock, no locks. Time is an argument, seconds since the Unix epoch. Equal seeds
 //! and equal calls give equal worlds. [`Net`] puts a clock around it and serves it in process to the AWS SDKs
@@ -6,6 +6,7 @@
 
 pub mod action;
 mod caller;
+mod ecr;
 pub mod example;
 mod front;
 pub mod journal;
@@ -13,10 +14,13 @@ pub mod kms;
 mod net;
 pub mod organizations;
 mod page;
+pub mod policy;
 pub mod ram;
 mod refusal;
 mod rng;
+mod secrets;
 mod settings;
+mod sqs;
 mod strike;
 pub mod sts;
 pub mod truth;
@@ -29,5 +33,5 @@ pub use front::{admin, connector, serve};
 pub use net::{Checkpoint, Clock, Lost, Net, Passage, Point, Stage};
 pub use refusal::Refusal;
 pub use rng::Rng;
-pub use settings::{Blocks, KeyPolicyRead, ResourceGone, Settings, UnknownArn};
+pub use settings::{Blocks, PolicyRead, ResourceGone, Settings, UnknownArn};
 pub use world::{Delivery, Fate, World};

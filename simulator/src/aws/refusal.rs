@@ -57,4 +57,9 @@ impl Refusal {
     pub fn limit(message: impl Into<String>) -> Self {
         Self::client("ResourceShareLimitExceededException", message)
     }
+
+    /// `ValidationException`: what the front of every AWS JSON service answers to members that break the model \[C].
+    pub fn validation(message: &str) -> Self {
+        Self::client("ValidationException", format!("1 validation error detected: {message}"))
+    }
 }

@@ -44,10 +44,10 @@ pub enum ResourceGone {
     Lingers,
 }
 
-/// What GetKeyPolicy answers.
+/// What a read of a policy answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub enum KeyPolicyRead {
+pub enum PolicyRead {
     /// The text that was put.
     #[default]
     AsPut,
@@ -118,10 +118,10 @@ pub struct Settings {
     pub permission_versions: usize,
     /// Tags per share or permission.
     pub tags: usize,
-    /// What GetKeyPolicy answers \[X].
-    pub key_policy_read: KeyPolicyRead,
-    /// A key policy may name accounts that are not in this world \[X].
-    pub key_policy_names_unknown_accounts: bool,
+    /// What a read of a policy of a key, secret, repository or queue answers \[X].
+    pub policy_read: PolicyRead,
+    /// Such a policy may name accounts that are not in this world \[X].
+    pub policy_names_unknown_accounts: bool,
     /// Bytes of a key policy (resource-limits.html).
     pub key_policy_size: usize,
 }
@@ -158,8 +158,8 @@ impl Default for Settings {
             customer_permissions_per_type: 10,
             permission_versions: 5,
             tags: 50,
-            key_policy_read: KeyPolicyRead::AsPut,
-            key_policy_names_unknown_accounts: true,
+            policy_read: PolicyRead::AsPut,
+            policy_names_unknown_accounts: true,
             key_policy_size: 32_768,
         }
     }

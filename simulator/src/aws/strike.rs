@@ -69,7 +69,9 @@ fn refusal(caller: &Caller, call: &Call, trouble: &Trouble) -> Refusal {
             "The system timed out; the request can be retried.",
         ),
         Trouble::Unavailable => {
-            Refusal::new(503, "ServiceUnavailableException", "The service is unavailable.")
+            let code =
+                if call.service == "sqs" { "ServiceUnavailable" } else { "ServiceUnavailableException" };
+            Refusal::new(503, code, "The service is unavailable.")
         }
         Trouble::Error { status, code, message } => Refusal::new(*status, code, message.as_str()),
         Trouble::ExpiredToken => refuse_key(call, Denied::Expired),
@@ -78,6 +80,10 @@ fn refusal(caller: &Caller, call: &Call, trouble: &Trouble) -> Refusal {
             let code = match call.service.as_str() {
                 "organizations" => "ServiceException",
                 "kms" => "KMSInternalException",
+                "secretsmanager" => "InternalServiceError",
+                "ecr" => "ServerException",
+                // Of the common errors [X]: its model has none.
+                "sqs" => "InternalFailure",
                 _ => "ServerInternalException",
             };
             Refusal::new(
@@ -102,6 +108,10 @@ pub(crate) fn throttled(service: &str) -> Refusal {
             "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.",
         ),
         "sts" => Refusal::client("Throttling", "Rate exceeded"),
+        // That it is the common error, with these words, is assumed [X]: their models have none.
+        "secretsmanager" | "ecr" => Refusal::client("ThrottlingException", "Rate exceeded"),
+        // Of its model [M]; status and words are assumed [X].
+        "sqs" => Refusal::client("RequestThrottled", "The request was denied due to request throttling."),
         _ => Refusal::new(429, "ThrottlingException", "Rate exceeded"),
     }
 }
@@ -110,26 +120,31 @@ pub(crate) fn access_denied(caller: &Caller, call: &Call) -> Refusal {
     let (who, service, operation) = (&caller.principal, &call.service, &call.operation);
     let message = format!("User: {who} is not authorized to perform: {service}:{operation}");
     match service.as_str() {
-        "sts" => Refusal::new(403, "AccessDenied", message),
-        "organizations" | "kms" => Refusal::client("AccessDeniedException", message),
+        // 403 of SQS: github.com/island-is/island.is/issues/7812 [I].
+        "sts" | "sqs" => Refusal::new(403, "AccessDenied", message),
+        _ if is_json_1_1(service) => Refusal::client("AccessDeniedException", message),
         _ => Refusal::new(403, "AccessDeniedException", message),
     }
 }
 
+fn is_json_1_1(service: &str) -> bool {
+    matches!(service, "organizations" | "kms" | "secretsmanager" | "ecr")
+}
+
+/// SQS names these errors as the query protocol does \[X].
 pub(crate) fn refuse_key(call: &Call, denied: Denied) -> Refusal {
     let expired = "The security token included in the request is expired";
     let invalid = "The security token included in the request is invalid.";
-    let status = if matches!(call.service.as_str(), "organizations" | "kms") { 400 } else { 403 };
+    let missing = "Request is missing Authentication Token";
+    let status = if is_json_1_1(&call.service) { 400 } else { 403 };
     match (denied, call.service.as_str(), &call.key) {
-        (Denied::Expired, "sts", _) => Refusal::new(403, "ExpiredToken", expired),
+        (Denied::Expired, "sts" | "sqs", _) => Refusal::new(403, "ExpiredToken", expired),
         (Denied::Expired, _, _) => Refusal::new(status, "ExpiredTokenException", expired),
-        (_, "sts", None) => {
-            Refusal::new(403, "MissingAuthenticationToken", "Request is missing Authentication Token")
-        }
+        (_, "sts" | "sqs", None) => Refusal::new(403, "MissingAuthenticationToken", missing),
         (_, _, None) => {
             Refusal::new(status, "MissingAuthenticationTokenException", "Missing Authentication Token")
         }
-        (_, "sts", _) => Refusal::new(403, "InvalidClientTokenId", invalid),
+        (_, "sts" | "sqs", _) => Refusal::new(403, "InvalidClientTokenId", invalid),
         _ => Refusal::new(status, "UnrecognizedClientException", invalid),
     }
 }

@@ -61,10 +61,10 @@ impl World {
         self.roles.insert((account.to_owned(), name.to_owned()), role);
     }
 
-    /// Takes a role away; its sessions stay valid, as in AWS, and key policies that name it show its unique id.
+    /// Takes a role away; its sessions stay valid, as in AWS, and policies that name it show its unique id.
     pub fn delete_role(&mut self, account: &str, name: &str) {
         if self.roles.remove(&(account.to_owned(), name.to_owned())).is_some() {
-            self.forget_role_in_keys(account, name);
+            self.forget_role_in_policies(account, name);
         }
     }
 

@@ -1,11 +1,10 @@
-//! What is really in force: the effective grants, and the accounts they reach. Those of key policies are in
-//! [`KeyGrant`].
+//! What is really in force: the effective grants, and the accounts they reach. Those of policies are in
+//! [`PolicyGrant`](super::policy::PolicyGrant).
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-pub use super::kms::truth::KeyGrant;
 use super::ram::model::{Association, AssociationStatus, AssociationType, FeatureSet, Share, ShareStatus};
 use super::ram::principal;
 use super::world::World;

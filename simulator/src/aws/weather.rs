@@ -67,8 +67,9 @@ pub struct Lags {
     pub list: Lag,
     /// How much older the state is that consumers see (T07, T13).
     pub consumer: Lag,
-    /// How old the policy is that GetKeyPolicy answers ("The KMS API follows an eventual consistency model" \[D]).
-    pub key_policy: Lag,
+    /// How old the policies are that are read: KMS is eventually consistent \[D], a queue's take up to 60 seconds \[M].
+    #[serde(alias = "keyPolicy")]
+    pub policy: Lag,
 }
 
 /// How listings are cut into pages (ram.md fact 3, T03, T06).
@@ -104,7 +105,7 @@ pub struct Throttle {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Calls {
-    /// `ram`, `organizations`, `kms` or `sts`.
+    /// `ram`, `organizations`, `kms`, `secretsmanager`, `ecr`, `sqs` or `sts`.
     pub service: Option<String>,
     /// Operation name, such as `CreateResourceShare`.
     pub operation: Option<String>,
@@ -279,7 +280,7 @@ impl Throttle {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CallName {
-    /// `ram`, `organizations`, `kms` or `sts`.
+    /// `ram`, `organizations`, `kms`, `secretsmanager`, `ecr`, `sqs` or `sts`.
     pub service: String,
     /// Operation name.
     pub operation: String,

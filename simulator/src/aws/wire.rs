@@ -1,6 +1,7 @@
-//! The wire formats: RAM's REST-JSON, Organizations' and KMS's JSON 1.1 and STS's query protocol, decoded and encoded.
+//! The wire formats, decoded and encoded: RAM's REST-JSON, SQS's JSON 1.0, STS's query protocol, and JSON 1.1 of the others.
 
 use bytes::Bytes;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::journal::Kind;
@@ -28,11 +29,12 @@ pub(crate) fn read(request: &http::Request<Bytes>) -> Result<Call, Refusal> {
     };
     let (operation, kind, params) = match service.as_str() {
         "ram" => ram(request)?,
-        "organizations" => json_1_1(request, ORGANIZATIONS, &["Describe", "List"])?,
-        "kms" => json_1_1(request, KMS, &["Describe", "Get", "List"])?,
         "sts" => sts(request)?,
         other => {
-            return Err(Refusal::new(404, "UnknownOperationException", format!("no such service: {other}")));
+            let found = TARGETS.iter().find(|(service, _)| *service == other);
+            let unknown =
+                || Refusal::new(404, "UnknownOperationException", format!("no such service: {other}"));
+            targeted(request, found.ok_or_else(unknown)?.1)?
         }
     };
     let token = header(request, "x-amz-security-token").map(ToOwned::to_owned);
@@ -53,15 +55,13 @@ fn scope(request: &http::Request<Bytes>) -> Option<(String, String, String)> {
 }
 
 fn service_by_shape(request: &http::Request<Bytes>) -> String {
-    let target = header(request, "x-amz-target");
-    if target.is_some_and(|target| target.starts_with(KMS)) {
-        "kms".to_owned()
-    } else if target.is_some() {
-        "organizations".to_owned()
-    } else if request.uri().path() == "/" {
-        "sts".to_owned()
-    } else {
-        "ram".to_owned()
+    match header(request, "x-amz-target") {
+        Some(target) => {
+            let of = TARGETS.iter().find(|(_, prefix)| target.starts_with(prefix));
+            of.map_or("organizations", |(service, _)| service).to_owned()
+        }
+        None if request.uri().path() == "/" => "sts".to_owned(),
+        None => "ram".to_owned(),
     }
 }
 
@@ -80,18 +80,28 @@ fn ram(request: &http::Request<Bytes>) -> Result<Read, Refusal> {
     Ok((name.to_owned(), kind, Value::Object(params)))
 }
 
-/// What `X-Amz-Target` starts with.
-const ORGANIZATIONS: &str = "AWSOrganizationsV20161128.";
-const KMS: &str = "TrentService.";
+/// What `X-Amz-Target` starts with, by service.
+const TARGETS: [(&str, &str); 5] = [
+    ("organizations", "AWSOrganizationsV20161128."),
+    ("kms", "TrentService."),
+    ("secretsmanager", "secretsmanager."),
+    ("ecr", "AmazonEC2ContainerRegistry_V20150921."),
+    ("sqs", "AmazonSQS."),
+];
 
-fn json_1_1(request: &http::Request<Bytes>, service: &str, reading: &[&str]) -> Result<Read, Refusal> {
+fn targeted(request: &http::Request<Bytes>, service: &str) -> Result<Read, Refusal> {
     let target = header(request, "x-amz-target").unwrap_or_default();
     let operation = target
         .strip_prefix(service)
         .ok_or_else(|| Refusal::client("UnknownOperationException", format!("no target {target}")))?;
-    let read = reading.iter().any(|verb| operation.starts_with(verb));
+    let read = ["Describe", "Get", "List"].iter().any(|verb| operation.starts_with(verb));
     let kind = if read { Kind::Read } else { Kind::Write };
     Ok((operation.to_owned(), kind, Value::Object(json_object(request.body())?)))
+}
+
+/// The members of an operation's input.
+pub(crate) fn input<T: DeserializeOwned>(params: &Value) -> Result<T, Refusal> {
+    T::deserialize(params).map_err(|error| Refusal::client("SerializationException", error.to_string()))
 }
 
 fn sts(request: &http::Request<Bytes>) -> Result<Read, Refusal> {
@@ -143,6 +153,7 @@ fn percent_decode(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
+const JSON_1_0: &str = "application/x-amz-json-1.0";
 const JSON_1_1: &str = "application/x-amz-json-1.1";
 
 /// The HTTP answer to a call of `service`.
@@ -152,24 +163,16 @@ pub(crate) fn write(
     id: &str,
     answer: &Result<Value, Refusal>,
 ) -> http::Response<Bytes> {
-    let (status, kind, body) = match (service, answer) {
-        ("sts", Ok(result)) => (200, "text/xml", sts_result(operation, id, result)),
-        ("sts", Err(refusal)) => (refusal.status, "text/xml", sts_error(id, refusal)),
-        // PutKeyPolicy "sends back an HTTP 200 response with an empty HTTP body" [D].
-        ("kms", Ok(Value::Object(members))) if members.is_empty() => (200, JSON_1_1, String::new()),
-        ("organizations" | "kms", Ok(result)) => (200, JSON_1_1, result.to_string()),
-        ("organizations", Err(refusal)) => {
-            let body = json!({"__type": refusal.code, "Message": refusal.message}).to_string();
-            (refusal.status, JSON_1_1, body)
+    let status = answer.as_ref().err().map_or(200, |refusal| refusal.status);
+    let (kind, body) = match (service, answer) {
+        ("sts", Ok(result)) => ("text/xml", sts_result(operation, id, result)),
+        ("sts", Err(refusal)) => ("text/xml", sts_error(id, refusal)),
+        ("organizations" | "kms" | "secretsmanager" | "ecr", _) => {
+            (JSON_1_1, json_body(service, operation, answer))
         }
-        ("kms", Err(refusal)) => {
-            let body = json!({"__type": refusal.code, "message": refusal.message}).to_string();
-            (refusal.status, JSON_1_1, body)
-        }
-        (_, Ok(result)) => (200, "application/json", result.to_string()),
-        (_, Err(refusal)) => {
-            (refusal.status, "application/json", json!({"message": refusal.message}).to_string())
-        }
+        ("sqs", _) => (JSON_1_0, json_body(service, operation, answer)),
+        (_, Ok(result)) => ("application/json", result.to_string()),
+        (_, Err(refusal)) => ("application/json", json!({"message": refusal.message}).to_string()),
     };
     let mut response = http::Response::new(Bytes::from(body));
     *response.status_mut() =
@@ -179,12 +182,53 @@ pub(crate) fn write(
     if let Ok(id) = http::HeaderValue::from_str(id) {
         headers.insert("x-amzn-requestid", id);
     }
-    // KMS names its errors in the body alone.
-    let named = answer.as_ref().err().filter(|_| service != "kms");
-    if let Some(code) = named.and_then(|refusal| http::HeaderValue::from_str(&refusal.code).ok()) {
-        headers.insert("x-amzn-errortype", code);
+    let named = answer.as_ref().err().and_then(|refusal| error_header(service, refusal));
+    if let Some((name, value)) = named {
+        headers.insert(name, value);
     }
     response
+}
+
+/// The body of a JSON 1.0 or 1.1 answer.
+fn json_body(service: &str, operation: &str, answer: &Result<Value, Refusal>) -> String {
+    let refusal = match answer {
+        // They send "back an HTTP 200 response with an empty HTTP body" [D].
+        Ok(_) if ["PutKeyPolicy", "SetQueueAttributes"].contains(&operation) => return String::new(),
+        Ok(result) => return result.to_string(),
+        Err(refusal) => refusal,
+    };
+    let member = if service == "organizations" { "Message" } else { "message" };
+    let code = if service == "sqs" { sqs_shape(&refusal.code) } else { refusal.code.clone() };
+    json!({"__type": code, member: refusal.message}).to_string()
+}
+
+/// The header that names an error: SQS's with the code of its query protocol (`x-amzn-query-error`, aws.protocols
+/// awsQueryCompatible \[M]); KMS, Secrets Manager and ECR name their errors in the body alone.
+fn error_header(service: &str, refusal: &Refusal) -> Option<(&'static str, http::HeaderValue)> {
+    let (name, value) = match service {
+        "kms" | "secretsmanager" | "ecr" => return None,
+        "sqs" => {
+            let kind = if refusal.status < 500 { "Sender" } else { "Receiver" };
+            ("x-amzn-query-error", format!("{};{kind}", refusal.code))
+        }
+        _ => ("x-amzn-errortype", refusal.code.clone()),
+    };
+    Some((name, http::HeaderValue::from_str(&value).ok()?))
+}
+
+/// The shape that SQS names in `__type` for a code of its query protocol \[M]; for what is not in its model, that of the
+/// common front \[X].
+fn sqs_shape(code: &str) -> String {
+    let common = |name: &str| format!("com.amazon.coral.service#{name}");
+    match code {
+        "AWS.SimpleQueueService.NonExistentQueue" => "com.amazonaws.sqs#QueueDoesNotExist".to_owned(),
+        "AccessDenied" | "ExpiredToken" | "MissingAuthenticationToken" => common(&format!("{code}Exception")),
+        "InvalidClientTokenId" => common("UnrecognizedClientException"),
+        "UnknownOperationException" | "SerializationException" | "InternalFailure" | "ServiceUnavailable" => {
+            common(code)
+        }
+        other => format!("com.amazonaws.sqs#{other}"),
+    }
 }
 
 fn sts_result(operation: &str, id: &str, result: &Value) -> String {

@@ -9,6 +9,7 @@ use super::caller::{self, Caller, Denied};
 use super::journal::{Entry, Journal, KeyKind, Kind};
 use super::kms::Kms;
 use super::organizations::Directory;
+use super::policy::Objects;
 use super::ram::Ram;
 use super::ram::model::Lifetimes;
 use super::refusal::Refusal;
@@ -46,6 +47,7 @@ pub struct World {
     pub(crate) sessions: Sessions,
     pub(crate) ram: Ram,
     pub(crate) kms: Kms,
+    pub(crate) objects: Objects,
     journal: Journal,
     agenda: BTreeSet<(u64, Wake)>,
 }
@@ -88,6 +90,7 @@ impl World {
             sessions: Sessions::new(),
             ram: Ram::default(),
             kms: Kms::default(),
+            objects: Objects::default(),
             journal: Journal::default(),
             agenda: BTreeSet::new(),
         };
@@ -304,6 +307,9 @@ impl World {
             "ram" => self.call_ram(caller, operation, params),
             "organizations" => (self.call_organizations(caller, operation, params), true),
             "kms" => (self.call_kms(caller, operation, params), true),
+            "secretsmanager" => (self.call_secrets(caller, operation, params), true),
+            "ecr" => (self.call_ecr(caller, operation, params), true),
+            "sqs" => (self.call_sqs(caller, operation, params), true),
             _ => (self.call_sts(caller, operation, params), true),
         }
     }

@@ -28,7 +28,7 @@ use crate::{
         organization,
     },
     mechanism::{
-        key::written::Written,
+        policy::written::Written,
         ram::{failure, observe},
     },
     model::{Arn, Cell, ShareKey, Slot, Timestamp},

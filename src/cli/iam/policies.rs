@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    aws::operations::{AllowedBy, OPERATIONS, Operation},
+    aws::operations::{AllowedBy, OPERATIONS, Operation, Service},
     model::mark::TAG_PREFIX,
 };
 
@@ -176,6 +176,33 @@ pub(super) fn keys(partition: &str) -> Vec<Value> {
             "Condition": {"Bool": {"kms:BypassPolicyLockoutSafetyCheck": "false"}},
         }),
     ]
+}
+
+/// As with keys, nothing smaller than a whole policy is in reach. A queue's policy is one of its attributes, and IAM does not tell
+/// them apart: who may change it may change how long messages are kept.
+pub(super) fn resource_policies(partition: &str) -> Vec<Value> {
+    let kinds = [
+        ("Secrets", Service::SecretsManager, "secret:*"),
+        ("Repositories", Service::Ecr, "repository/*"),
+        ("Queues", Service::Sqs, "*"),
+    ];
+    let changing = kinds.into_iter().map(|(noun, service, resource)| {
+        let of_service = |op: &&Operation| op.service == service && op.allowed_by == AllowedBy::PolicyWriter;
+        json!({
+            "Sid": format!("ChangePoliciesOf{noun}"),
+            "Effect": "Allow",
+            "Action": OPERATIONS.iter().filter(of_service).map(Operation::action).collect::<Vec<_>>(),
+            "Resource": format!("arn:{partition}:{service}:*:*:{resource}"),
+        })
+    });
+    let reading = json!({
+        "Sid": "ReadResourcePolicies",
+        "Effect": "Allow",
+        "Action": actions(AllowedBy::PolicyReader),
+        // Listings cannot be limited to resources.
+        "Resource": "*",
+    });
+    std::iter::once(reading).chain(changing).collect()
 }
 
 /// Who may come in: the controller's role, from inside the organization, knowing the external id.

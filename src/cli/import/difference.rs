@@ -18,7 +18,7 @@ use crate::{
     controllers::{account_region::gather::Gathered, context::OrganizationView},
     kube::watched::Guarded,
     mechanism::plan::mark,
-    model::{Arn, Mechanism, ResourceType, Side},
+    model::{Arn, ResourceType, Side},
     plan::{
         change::ChangeKind,
         desired::{Desired, DesiredShare},
@@ -92,7 +92,7 @@ fn changes(
 }
 
 fn in_words(change: &ChangeKind, name: &str) -> String {
-    let words = describe(change, Mechanism::Ram);
+    let words = describe(change, None);
     match change {
         ChangeKind::Create => format!(
             "{words} {name} for those outside the organization, who have no access until they accept its invitation: \

@@ -202,7 +202,7 @@ fn changes(container: &Container, share: &Share, gathered: Gathered) -> Vec<Stri
     views
         .flat_map(|view| {
             view.changes()
-                .map(|(change, _)| describe(&change.kind, container.mechanism()))
+                .map(|(change, _)| describe(&change.kind, container.object_kind()))
                 .collect::<Vec<_>>()
         })
         .collect()

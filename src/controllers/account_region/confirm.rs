@@ -15,7 +15,7 @@ use crate::{
     aws::session::CellClients,
     controllers::{chain_of, context::Context, share::cell},
     kube::watched::Guarded,
-    mechanism::{key::written::Written, ram::observe},
+    mechanism::{policy::written::Written, ram::observe},
     model::{Arn, Part, ShareKey, Slot},
     mutant::{self, Mutant},
     plan::{

@@ -57,6 +57,9 @@ pub async fn execute(
     let (due, unread): (Vec<&Chain>, Vec<&Chain>) =
         due.into_iter().partition(|chain| chain.container.as_ref().is_none_or(|id| observed.read.covers(id)));
     receipts.extend(unread.into_iter().flat_map(|chain| not_sent(chain, UNREAD)));
+    let (behind, due): (Vec<&Chain>, Vec<&Chain>) =
+        due.into_iter().partition(|chain| plan.may_overwrite(&chain.owner));
+    receipts.extend(behind.into_iter().flat_map(|chain| not_sent(chain, BEHIND)));
     if due.is_empty() {
         return receipts;
     }
@@ -237,6 +240,8 @@ fn objection(rules: &Result<bool, String>) -> Option<String> {
 
 /// Why a chain is not sent that came due after this pass had read AWS.
 const UNREAD: &str = "the share is read first";
+/// Why a chain is not sent that would write on a policy which is perhaps an old one.
+const BEHIND: &str = "another Share's statements in the same policy were written lately and are not shown yet; it is sent once they are, or cannot come any more";
 /// Why a chain is not sent whose Share is another by now.
 const OUTDATED: &str =
     "the Share is not what it was when this was planned, or cannot be read now; it is planned anew";
@@ -292,6 +297,9 @@ fn remember(
                     Outcome::AlreadyDone => memory.expectations.found_so(id, listed, action, outer, now),
                     _ => memory.expectations.wrote(id, listed, action, outer, now),
                 }
+            }
+            (_, Outcome::Failed(failure), Some(id)) if !failure.certain => {
+                memory.doubtful.insert(id.clone(), now);
             }
             _ => {}
         }

@@ -13,7 +13,7 @@ use super::{absent::Absent, objects::Round, setbacks::Setbacks};
 use crate::{
     api::Share,
     kube::own::Own,
-    mechanism::{key::written::Written, ram::apply::Attempts},
+    mechanism::{policy::written::Written, ram::apply::Attempts},
     model::{Arn, Digest, ShareKey, Slot, Timestamp},
     plan::{
         change::ChangeKind,
@@ -35,6 +35,10 @@ const SETTLED_ABSENCE: i64 = 60;
 pub(super) const ASKED_AT_MOST_EVERY: Duration = Duration::from_secs(10);
 /// The shortest and the longest wait before a read-back.
 const READ_BACK: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
+
+/// How long a container is read back after a write without an answer, in seconds; after that it is read with all others. It has its
+/// effect within 20 s or never \[X\], and need not be shown at once.
+const DOUBTFUL_FOR: i64 = 60;
 
 /// Associations have taken longer than three minutes (T11); what takes longer than this is not waited for closely.
 const CONVERGES_WITHIN: Duration = Duration::from_secs(900);
@@ -64,6 +68,8 @@ pub struct CellMemory {
     pub round: Round,
     /// The policies of objects that were written lately.
     pub written: Arc<Written>,
+    /// The containers that a write without an answer may have changed, and when it was sent.
+    pub doubtful: BTreeMap<Arn, Timestamp>,
     /// How often each thing was put right lately.
     pub flips: Flips,
     /// What is known of the creates on record that have no answer on record.
@@ -95,6 +101,7 @@ impl CellMemory {
     /// Notes that a pass begins.
     pub fn begin(&mut self, now: Timestamp) {
         self.begun.get_or_insert(now);
+        self.doubtful.retain(|_, sent| now.as_second().saturating_sub(sent.as_second()) < DOUBTFUL_FOR);
     }
 
     /// Keeps a whole reading. `recorded`: the containers that should be in it.

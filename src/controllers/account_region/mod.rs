@@ -163,7 +163,7 @@ fn read_back(memory: &CellMemory, pass: &Pass<'_>, now: Instant) -> Option<Durat
     let unsent = pass.receipts.iter().any(|r| matches!(r.outcome, Outcome::NotSent(_)) && !failed(r));
     let Reading::Complete { value, .. } = &pass.observed.reading else { return None };
     let busy = memory.is_converging(now) && converging(pass.desired, pass.plan, value).next().is_some();
-    let outstanding = memory.expectations.oldest().is_some();
+    let outstanding = memory.expectations.oldest().is_some() || !memory.doubtful.is_empty();
     let wrote = pass.receipts.iter().any(Receipt::is_done);
     if unsent {
         return Some(memory.read_back_in(now).max(UNSENT_AGAIN));

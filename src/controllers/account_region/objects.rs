@@ -1,21 +1,24 @@
 //! Objects with policies of their own, read one by one: what Shares grant on them, with each whole reading; and what else their
 //! policies grant, little by little.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use tokio::time::Instant;
 
 use super::{gather::Gathered, memory::CellMemory, observe::spread};
 use crate::{
-    api::Reason,
+    api::{AccountSet, Reason},
     aws::session::CellClients,
     controllers::context::OrganizationView,
     mechanism::{
-        key::{Reach, observe, written::Written},
+        policy::{Reach, observe, store, written::Written},
         ram::failure,
         statements::Place,
     },
-    model::{Arn, Part, Timestamp},
+    model::{Arn, Mechanism, ObjectKind, Part, Timestamp},
     plan::{
         desired::Desired,
         observed::{Listing, Unknown, object_of},
@@ -30,32 +33,59 @@ const SLICE: usize = 25;
 /// Where the looking through stands.
 #[derive(Debug, Default)]
 pub struct Round {
-    /// All objects there are, as they were last listed.
-    all: BTreeSet<Arn>,
+    /// All objects there are, as those of each kind were last listed.
+    all: BTreeMap<ObjectKind, BTreeSet<Arn>>,
     /// Those that this round has still to read.
     todo: BTreeSet<Arn>,
     next: Option<Instant>,
-    /// Why they could not be listed, and since when.
-    pub problem: Option<(Unknown, Timestamp)>,
+    /// Why those of a kind could not be listed, and since when.
+    problems: BTreeMap<ObjectKind, (Unknown, Timestamp)>,
 }
 
 impl Round {
-    /// Begins a round if one is due, and takes the next slice of it. A role that may not list keys sees none that no Share names.
-    async fn slice(&mut self, clients: &CellClients, at: Timestamp) -> BTreeSet<Arn> {
+    /// Why not all objects of a way of sharing could be listed, and since when.
+    pub fn problem(&self, mechanism: Mechanism) -> Option<&(Unknown, Timestamp)> {
+        self.problems.iter().find(|(kind, _)| kind.mechanism() == mechanism).map(|(_, problem)| problem)
+    }
+
+    fn has(&self, object: &Arn) -> bool {
+        self.all.values().any(|all| all.contains(object))
+    }
+
+    /// Begins a round if one is due, and takes the next slice of it.
+    async fn slice(
+        &mut self,
+        clients: &CellClients,
+        kinds: &BTreeSet<ObjectKind>,
+        at: Timestamp,
+    ) -> BTreeSet<Arn> {
         let now = Instant::now();
         if self.todo.is_empty() && self.next.is_none_or(|next| now >= next) {
             self.next = Some(now + spread(ROUND, &clients.cell.to_string()));
-            match observe::all(clients).await {
-                Ok(all) => (self.todo, self.all, self.problem) = (all.clone(), all, None),
-                Err(error) => {
-                    let since = self.problem.as_ref().map_or(at, |(_, since)| *since);
-                    self.problem = Some((failure::unknown(&error), since));
-                }
+            self.all.retain(|kind, _| kinds.contains(kind));
+            self.problems.retain(|kind, _| kinds.contains(kind));
+            for kind in kinds {
+                self.list(clients, *kind, at).await;
             }
         }
         let slice: BTreeSet<Arn> = self.todo.iter().take(SLICE).cloned().collect();
         self.todo.retain(|object| !slice.contains(object));
         slice
+    }
+
+    /// Lists the objects of a kind. A role that may not list them sees none that no Share names.
+    async fn list(&mut self, clients: &CellClients, kind: ObjectKind, at: Timestamp) {
+        match store::all(clients, kind).await {
+            Ok(all) => {
+                self.problems.remove(&kind);
+                self.todo.extend(all.iter().cloned());
+                self.all.insert(kind, all);
+            }
+            Err(error) => {
+                let since = self.problems.get(&kind).map_or(at, |(_, since)| *since);
+                self.problems.insert(kind, (failure::unknown(&error), since));
+            }
+        }
     }
 }
 
@@ -67,13 +97,14 @@ pub(super) async fn read_with_others(
     parts: &BTreeSet<Part>,
     now: Timestamp,
 ) -> Listing {
-    let slice = memory.round.slice(clients, now).await;
+    let slice = memory.round.slice(clients, &kinds(&gathered.set), now).await;
     let asked: BTreeSet<Arn> = of(parts).into_iter().chain(slice).collect();
     let mut read = read(gathered, clients, &memory.written, &asked, parts, now).await;
     // What could not be read for a moment has its turn again; who denies it goes on denying it.
     let passing = read.unread.iter().filter(|(_, unknown)| unknown.passes()).map(|(object, _)| object);
-    memory.round.todo.extend(passing.filter(|object| memory.round.all.contains(*object)).cloned());
-    let stays = |object: &Arn| memory.round.all.contains(object) || asked.contains(object);
+    let again: Vec<Arn> = passing.filter(|object| memory.round.has(object)).cloned().collect();
+    memory.round.todo.extend(again);
+    let stays = |object: &Arn| memory.round.has(object) || asked.contains(object);
     let former = memory.listing.iter().flat_map(|listing| &listing.containers);
     let carried = former.filter(|(id, _)| {
         object_of(id).is_some_and(|object| stays(&object) && !read.objects.contains(&object))
@@ -81,6 +112,17 @@ pub(super) async fn read_with_others(
     let carried: Vec<_> = carried.map(|(id, container)| (id.clone(), container.clone())).collect();
     read.containers.extend(carried);
     read
+}
+
+/// The kinds of objects that a set has looked through; where it says nothing, all.
+fn kinds(set: &AccountSet) -> BTreeSet<ObjectKind> {
+    ObjectKind::ALL.into_iter().filter(|kind| looks_through(set, kind.mechanism())).collect()
+}
+
+/// Whether a set has a way of sharing looked through.
+pub(crate) fn looks_through(set: &AccountSet, mechanism: Mechanism) -> bool {
+    let named = set.spec.mechanisms.as_ref();
+    named.is_none_or(|named| named.iter().any(|one| one.mechanism() == mechanism))
 }
 
 /// The parts that Shares declare or have on record, and those that were let go: these are looked at each time, whether they grant
@@ -119,5 +161,5 @@ pub(crate) async fn read(
         owner: &gathered.cell.account,
         tree: gathered.organization.as_names().tree(),
     };
-    observe::keys(Reach { clients, place, written, now }, objects, parts).await
+    observe::objects(Reach { clients, place, written, now }, objects, parts).await
 }

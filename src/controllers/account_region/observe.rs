@@ -173,6 +173,7 @@ fn need(
     let mut these: BTreeSet<Arn> = due().filter_map(|chain| chain.container.clone()).collect();
     these.extend(draft.unread_parts(&held).cloned());
     these.extend(memory.expectations.containers());
+    these.extend(memory.doubtful.keys().cloned());
     these.extend(asked.iter().flat_map(|request| &request.containers).cloned());
     if memory.is_converging(now) {
         these.extend(converging(desired, &draft, &held));

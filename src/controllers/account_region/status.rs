@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
-use super::{gather::uid, memory::CellMemory, report::Pass};
+use super::{gather::uid, memory::CellMemory, objects::looks_through, report::Pass};
 use crate::{
     api::{
-        AccountRegion, Reason,
+        AccountRegion, AccountSet, Reason,
         account_region::{AccountRegionStatus, Approved, CellCounts, Held, Listing, MechanismState},
         annotations::APPROVE,
         conditions::{self, HALTED, OBSERVED, READY, RECONCILING, REMOVALS_HELD, STALLED, Status},
@@ -32,7 +32,7 @@ pub(super) fn region_status<'s>(
     let gathered = pass.gathered;
     let now = gathered.now;
     let generation = region.metadata.generation;
-    let mechanisms = mechanisms(memory, &before);
+    let mechanisms = mechanisms(&pass.gathered.set, memory, &before);
     let mut status = AccountRegionStatus {
         observed_generation: generation,
         conditions: before.conditions.clone(),
@@ -174,8 +174,9 @@ fn write_observed(
     }
 }
 
-/// Of each way of sharing whether all of it was read. Of keys that no Share names little is said where the role may not list them.
-fn mechanisms(memory: &CellMemory, before: &AccountRegionStatus) -> Vec<MechanismState> {
+/// Of each way of sharing that is looked through whether all of it was read. Of objects that no Share names little is said where
+/// the role may not list them.
+fn mechanisms(set: &AccountSet, memory: &CellMemory, before: &AccountRegionStatus) -> Vec<MechanismState> {
     let live = |mechanism| {
         let ours_to_change = |container: &&Container| container.origin != Origin::OwnPolicy;
         let live = memory.listing.as_ref()?.live().filter(ours_to_change);
@@ -194,9 +195,10 @@ fn mechanisms(memory: &CellMemory, before: &AccountRegionStatus) -> Vec<Mechanis
         unknown_since: unknown.map(|(_, since)| Time(*since)),
         containers: known(mechanism),
     };
-    let ram = state(Mechanism::Ram, memory.unknown.as_ref());
-    let key = state(Mechanism::Key, memory.unknown.as_ref().or(memory.round.problem.as_ref()));
-    vec![ram, key]
+    let looked_through = Mechanism::ALL.into_iter().filter(|mechanism| looks_through(set, *mechanism));
+    looked_through
+        .map(|mechanism| state(mechanism, memory.unknown.as_ref().or(memory.round.problem(mechanism))))
+        .collect()
 }
 
 fn counts<'s>(pass: &Pass<'_>, shares: impl Iterator<Item = &'s ShareStatus>) -> CellCounts {

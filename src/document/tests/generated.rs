@@ -95,7 +95,10 @@ fn what_gives_away_the_resource_is_refused() {
         "ecr:DeleteRepository",
         "secretsmanager:DeleteSecret",
         "sqs:PurgeQueue",
-        "sqs:DeleteMessage",
+        "sqs:DeleteMessage*",
+        "sqs:DeleteMessageBatch?",
+        "sqs:DeleteQueue",
+        "*:DeleteMessage",
         "sns:DeleteTopic",
         "backup:DeleteBackupVault",
         "glue:BatchDeleteTable",
@@ -114,6 +117,12 @@ fn what_gives_away_the_resource_is_refused() {
         let statement = statement_with(&json!({"Action": ["kms:Decrypt", action]}));
         assert_eq!(check_generated(&statement), Err(Unsafe::Action(action.into())), "{action}");
     }
+}
+
+#[test]
+fn a_message_may_be_taken_out_of_a_queue() {
+    let statement = statement_with(&json!({"Action": ["sqs:ReceiveMessage", "SQS:DeleteMessage"]}));
+    assert_eq!(check_generated(&statement), Ok(()));
 }
 
 #[test]

@@ -1,48 +1,77 @@
-//! KMS keys: what Shares grant by a key's policy.
+//! KMS keys: what their policies are like, and how they are read and replaced.
 //!
-//! A key's policy is replaced whole and has no version that a write could ask for (mechanisms.md §3.4): each write reads the
-//! policy, changes our statements in it and nothing else, and one key is written by one at a time. Grants, which AWS
+//! A key's policy is replaced whole and has no version that a write could ask for (mechanisms.md §3.4). Grants, which AWS
 //! services make for themselves, are never touched.
 
-pub mod apply;
-pub mod observe;
-pub mod written;
+use std::collections::BTreeSet;
 
-use self::written::Written;
+use aws_sdk_kms::config::{Config, retry::RetryConfig};
+
 use crate::{
-    aws::session::CellClients,
-    mechanism::statements::{Access, Place},
-    model::Timestamp,
+    aws::{
+        calls::Leave,
+        errors::AwsError,
+        paging::{Page, collect},
+        session::CellClients,
+    },
+    mechanism::statements::{ResourceElement, Rules},
+    model::Arn,
 };
 
-/// What keys are read and written with.
-#[derive(Clone, Copy)]
-pub struct Reach<'a> {
-    /// The cell's clients.
-    pub clients: &'a CellClients,
-    /// Where the keys are.
-    pub place: Place<'a>,
-    /// What was written lately.
-    pub written: &'a Written,
-    /// Now.
-    pub now: Timestamp,
-}
-
-/// The kinds of access. What another account can do with a key at all is in key-policy-modifying-external-accounts.html \[D\].
+/// What another account can do with a key at all is in key-policy-modifying-external-accounts.html \[D\].
 ///
 /// `Read` is what it takes to use what somebody else has encrypted; `ReadWrite` also encrypts, as in the example of that page.
-/// Neither administers the key nor makes grants.
-pub const ACCESS: [Access; 2] = [
-    Access { name: crate::model::resource_type::READ, actions: &["kms:Decrypt", "kms:DescribeKey"] },
-    Access {
-        name: "ReadWrite",
-        actions: &["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
-    },
-];
-
-/// The largest policy, in bytes. The model has 131,072; the documentation had 32 KB for long, and the smaller one is kept to
-/// \[X\].
-pub const POLICY_MAX: usize = 32_768;
+/// Neither administers the key nor makes grants. The model has 131,072 bytes of a policy; the documentation had 32 KB for
+/// long, and the smaller one is kept to \[X\].
+pub const RULES: Rules = Rules {
+    read: &["kms:Decrypt", "kms:DescribeKey"],
+    read_write: &["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
+    resource: ResourceElement::Everything,
+    size_max: 32_768,
+    required: true,
+};
 
 /// The only policy that a key has (GetKeyPolicy \[D\]).
 const POLICY_NAME: &str = "default";
+/// The most entries a page (ListKeys \[M\]).
+const PAGE: i32 = 1000;
+
+/// All keys of the cell, those that AWS manages included.
+///
+/// # Errors
+/// As AWS answers.
+pub async fn all(clients: &CellClients) -> Result<BTreeSet<Arn>, AwsError> {
+    const NAME: &str = "ListKeys";
+    let listed = collect(NAME, |token| async move {
+        let request = clients.kms.list_keys().limit(PAGE).set_marker(token);
+        let answer = clients.calls.read(NAME, request.send()).await?;
+        Ok(Page { items: answer.keys.unwrap_or_default(), next: answer.next_marker })
+    })
+    .await?;
+    Ok(listed.into_iter().filter_map(|key| key.key_arn?.parse().ok()).collect())
+}
+
+/// The text of a key's policy.
+///
+/// # Errors
+/// As AWS answers.
+pub async fn read(clients: &CellClients, key: &Arn) -> Result<String, AwsError> {
+    const NAME: &str = "GetKeyPolicy";
+    let request = clients.kms.get_key_policy().key_id(key.as_str()).policy_name(POLICY_NAME);
+    let answer = clients.calls.read(NAME, request.send()).await?;
+    let nothing = || AwsError::unexpected(NAME, format!("AWS answered no policy of {key}"));
+    answer.policy.ok_or_else(nothing)
+}
+
+/// Replaces a key's policy.
+///
+/// # Errors
+/// As AWS answers.
+pub async fn put(clients: &CellClients, leave: &Leave, key: &Arn, text: &str) -> Result<(), AwsError> {
+    let request = clients.kms.put_key_policy().key_id(key.as_str()).policy_name(POLICY_NAME).policy(text);
+    let request = request.bypass_policy_lockout_safety_check(false);
+    // Sent once: what somebody writes before a repetition would be lost by it.
+    let once = Config::builder().retry_config(RetryConfig::disabled());
+    let sent = request.customize().config_override(once).send();
+    clients.calls.write("PutKeyPolicy", leave, sent).await.map(drop)
+}

@@ -39,7 +39,7 @@ pub fn is_certain(disposition: &Disposition) -> bool {
     match disposition {
         Disposition::Throttled
         | Disposition::Wait(Wait::OrganizationOnboarding | Wait::OrganizationBusy | Wait::PolicyToShow)
-        | Disposition::Replan(Replan::UnknownResource)
+        | Disposition::Replan(Replan::UnknownResource | Replan::AnotherPolicy)
         | Disposition::UserMustAct(_)
         | Disposition::Denied
         | Disposition::Credentials
@@ -67,7 +67,7 @@ pub fn reason(disposition: &Disposition) -> Reason {
         Disposition::Wait(Wait::InFlight) => Reason::StateTransition,
         Disposition::Wait(Wait::OrganizationOnboarding) => Reason::OrgSharingNotEnabled,
         Disposition::Replan(Replan::UnknownResource) => Reason::ResourceUnknown,
-        Disposition::Replan(Replan::TokenUsed)
+        Disposition::Replan(Replan::TokenUsed | Replan::AnotherPolicy)
         | Disposition::AlreadyDone
         | Disposition::OutcomeUnknown
         | Disposition::Wait(Wait::PolicyToShow) => Reason::Converging,
@@ -87,6 +87,7 @@ fn remedied(remedy: Remedy) -> Reason {
         Remedy::DeclareOutside => Reason::WrongSide,
         Remedy::RaiseQuota => Reason::QuotaExceeded,
         Remedy::CorrectPolicy => Reason::PolicyInvalid,
+        Remedy::UseOwnKey => Reason::DefaultKey,
         _ => Reason::InvalidRequest,
     }
 }

@@ -12,7 +12,10 @@ use self::sid::{Form, claimant, sid};
 pub use self::{principals::Place, sid::Claimant};
 use crate::{
     document::{self, Document, Grantee, Named, Statement, Unsafe},
-    model::Principal,
+    model::{
+        Arn, Principal,
+        resource_type::{READ, READ_WRITE},
+    },
 };
 
 /// What a claimant grants on an object.
@@ -33,6 +36,56 @@ pub struct Access {
     pub actions: &'static [&'static str],
 }
 
+/// What is fixed of the policies of one kind of object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// The actions of [`READ`] access, each with its service.
+    pub read: &'static [&'static str],
+    /// Those of [`READ_WRITE`].
+    pub read_write: &'static [&'static str],
+    /// What a statement says of the resource.
+    pub resource: ResourceElement,
+    /// The largest policy, in bytes.
+    pub size_max: usize,
+    /// Whether an object cannot be without a policy.
+    pub required: bool,
+}
+
+impl Rules {
+    /// The kinds of access there are, the least first.
+    fn levels(&self) -> [Access; 2] {
+        [Access { name: READ, actions: self.read }, Access { name: READ_WRITE, actions: self.read_write }]
+    }
+
+    /// The access of this name; the least where there is none.
+    pub fn level(&self, name: Option<&str>) -> Access {
+        let [least, more] = self.levels();
+        if name == Some(more.name) { more } else { least }
+    }
+}
+
+/// The element `Resource` of statements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResourceElement {
+    /// `*`, which is the object itself.
+    Everything,
+    /// The object's ARN.
+    Itself,
+    /// There is none.
+    Absent,
+}
+
+/// The object whose policy it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Holder<'a> {
+    /// Its ARN.
+    pub object: &'a Arn,
+    /// What is fixed of its policy.
+    pub rules: &'static Rules,
+    /// Where it is.
+    pub place: Place<'a>,
+}
+
 /// A document that must not be written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unwritable {
@@ -49,8 +102,8 @@ pub enum Unwritable {
     Emptied,
 }
 
-/// What each claimant grants by a policy. `levels`: the kinds of access there are.
-pub fn read(document: &Document, place: &Place<'_>, levels: &[Access]) -> BTreeMap<Claimant, Granted> {
+/// What each claimant grants by a policy.
+pub fn read(document: &Document, holder: &Holder<'_>) -> BTreeMap<Claimant, Granted> {
     let mut found: BTreeMap<Claimant, Granted> = BTreeMap::new();
     // A statement that lets nobody in is there all the same: it is ours to take out.
     for of in document.ours(sid::PREFIX).filter_map(|statement| claimant(statement.sid.as_deref()?)) {
@@ -63,14 +116,14 @@ pub fn read(document: &Document, place: &Place<'_>, levels: &[Access]) -> BTreeM
         // Whoever was deleted has no access by his former name.
         match grant.grantee {
             Grantee::UniqueId(id) => drop(deleted.insert(id)),
-            someone => drop(granted.principals.insert(place.principal(&someone))),
+            someone => drop(granted.principals.insert(holder.place.principal(&someone))),
         }
     }
     for (of, granted) in &mut found {
         let ours: Vec<Statement> = written(document, of).into_iter().map(|s| without(s, &deleted)).collect();
         let as_it_is =
-            |level: &&Access| is_as_made(&ours, &statements(of, place, level, &granted.principals));
-        granted.access = levels.iter().find(as_it_is).map(|level| level.name.to_owned());
+            |level: &&Access| is_as_made(&ours, &statements(of, holder, level, &granted.principals));
+        granted.access = holder.rules.levels().iter().find(as_it_is).map(|level| level.name.to_owned());
     }
     found
 }
@@ -116,10 +169,16 @@ fn is_as_made(found: &[Statement], made: &BTreeMap<String, Value>) -> bool {
 /// The statements that grant this, by `Sid`. What no policy can name is left out.
 fn statements(
     of: &Claimant,
-    place: &Place<'_>,
+    holder: &Holder<'_>,
     access: &Access,
     principals: &BTreeSet<Principal>,
 ) -> BTreeMap<String, Value> {
+    let place = holder.place;
+    let resource = match holder.rules.resource {
+        ResourceElement::Everything => Some("*"),
+        ResourceElement::Itself => Some(holder.object.as_str()),
+        ResourceElement::Absent => None,
+    };
     let mut forms: BTreeMap<Form, BTreeSet<&Principal>> = BTreeMap::new();
     for principal in principals {
         if let Some(form) = place.form(principal) {
@@ -129,29 +188,30 @@ fn statements(
     let made = forms.into_iter().map(|(form, principals)| {
         let sid = sid(of, form);
         let (principal, condition) = place.elements(form, &principals);
-        let mut statement = json!({
-            "Sid": sid, "Effect": "Allow", "Principal": principal, "Action": access.actions, "Resource": "*",
-        });
-        if let (Some(condition), Value::Object(elements)) = (condition, &mut statement) {
-            elements.insert("Condition".to_owned(), condition);
+        let mut statement =
+            json!({"Sid": sid, "Effect": "Allow", "Principal": principal, "Action": access.actions});
+        let more = [("Resource", resource.map(Value::from)), ("Condition", condition)];
+        if let Value::Object(elements) = &mut statement {
+            elements.extend(more.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
         }
         (sid, statement)
     });
     made.collect()
 }
 
-/// The document in which a claimant grants this and nothing else. Every byte of other people's statements stays.
+/// The document in which a claimant grants this and nothing else; none where no statement is left, and the object can be
+/// without a policy. Every byte of other people's statements stays.
 ///
 /// # Errors
 /// [`Unwritable`] if the result must not be written.
 pub fn write(
     document: &Document,
     of: &Claimant,
-    place: &Place<'_>,
+    holder: &Holder<'_>,
     access: &Access,
     principals: &BTreeSet<Principal>,
-) -> Result<Document, Unwritable> {
-    let made = statements(of, place, access, principals);
+) -> Result<Option<Document>, Unwritable> {
+    let made = statements(of, holder, access, principals);
     let mut edited = document.clone();
     for (sid, statement) in &made {
         document::check_generated(statement)?;
@@ -159,9 +219,13 @@ pub fn write(
     }
     let others: BTreeSet<&str> = written(document, of).iter().filter_map(|s| s.sid.as_deref()).collect();
     for sid in others.into_iter().filter(|sid| !made.contains_key(*sid)) {
-        edited = edited.without(sid).ok_or(Unwritable::Emptied)?;
+        edited = match edited.without(sid) {
+            Some(left) => left,
+            None if holder.rules.required => return Err(Unwritable::Emptied),
+            None => return Ok(None),
+        };
     }
-    Ok(edited)
+    Ok(Some(edited))
 }
 
 #[cfg(test)]

@@ -6,9 +6,23 @@ use crate::{
     org::{Tree, tree::tests::tree},
 };
 
-const READ: Access = Access { name: "Read", actions: &["kms:Decrypt", "kms:DescribeKey"] };
-const MORE: Access =
-    Access { name: "ReadWrite", actions: &["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt"] };
+const RULES: [Rules; 3] = [
+    rules(ResourceElement::Everything, true),
+    rules(ResourceElement::Itself, false),
+    rules(ResourceElement::Absent, false),
+];
+const KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+
+const fn rules(resource: ResourceElement, required: bool) -> Rules {
+    Rules {
+        read: &["kms:Decrypt", "kms:DescribeKey"],
+        read_write: &["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt"],
+        resource,
+        size_max: 32_768,
+        required,
+    }
+}
+
 /// With white space of its own, as a person keeps it.
 const POLICY: &str = r#"{
   "Version" : "2012-10-17",
@@ -26,9 +40,10 @@ fn owner() -> AccountId {
     "111122223333".parse().unwrap()
 }
 
-fn in_place<T>(tree: &Tree, test: impl FnOnce(&Place<'_>) -> T) -> T {
-    let (region, owner) = (region(), owner());
-    test(&Place { region: &region, owner: &owner, tree: Some(tree) })
+fn in_place<T>(tree: &Tree, rules: &'static Rules, test: impl FnOnce(&Holder<'_>) -> T) -> T {
+    let (region, owner, object) = (region(), owner(), KEY.parse().unwrap());
+    let place = Place { region: &region, owner: &owner, tree: Some(tree) };
+    test(&Holder { object: &object, rules, place })
 }
 
 fn claimant_of(name: &str) -> Claimant {
@@ -55,26 +70,30 @@ proptest! {
         first in btree_set(select(everybody(&tree())), 0..6),
         second in btree_set(select(everybody(&tree())), 0..6),
         beside in btree_set(select(everybody(&tree())), 0..3),
-        more in any::<bool>(),
+        level in select(vec![READ, READ_WRITE]),
+        rules in select(RULES.each_ref().to_vec()),
     ) {
         let tree = tree();
-        let access = if more { MORE } else { READ };
-        in_place(&tree, |place| {
+        in_place(&tree, rules, |on| {
+            let (least, access) = (rules.level(None), rules.level(Some(level)));
+            let write = |document: &Document, of: &Claimant, access: &Access, principals: &BTreeSet<Principal>| {
+                write(document, of, on, access, principals).unwrap().unwrap()
+            };
             let original = Document::parse(POLICY).unwrap();
             let (hub, other) = (claimant_of("hub"), claimant_of("hub.other"));
-            let shared = write(&original, &other, place, &READ, &beside).unwrap();
-            let once = write(&shared, &hub, place, &READ, &first).unwrap();
-            let twice = write(&once, &hub, place, &access, &second).unwrap();
-            let found = read(&twice, place, &[READ, MORE]);
+            let shared = write(&original, &other, &least, &beside);
+            let once = write(&shared, &hub, &least, &first);
+            let twice = write(&once, &hub, &access, &second);
+            let found = read(&twice, on);
             let granted = found.get(&hub).cloned().unwrap_or_default();
             prop_assert_eq!(&granted.principals, &second);
             prop_assert_eq!(granted.access.as_deref(), (!second.is_empty()).then_some(access.name));
             prop_assert_eq!(&found.get(&other).cloned().unwrap_or_default().principals, &beside);
-            let again = write(&twice, &hub, place, &access, &second).unwrap();
+            let again = write(&twice, &hub, &access, &second);
             prop_assert_eq!(again.text(), twice.text());
-            let without = write(&twice, &hub, place, &READ, &BTreeSet::new()).unwrap();
+            let without = write(&twice, &hub, &least, &BTreeSet::new());
             prop_assert_eq!(without.text(), shared.text());
-            let bare = write(&without, &other, place, &READ, &BTreeSet::new()).unwrap();
+            let bare = write(&without, &other, &least, &BTreeSet::new());
             prop_assert_eq!(bare.text(), POLICY);
             Ok(())
         })?;
@@ -85,10 +104,11 @@ proptest! {
 #[test]
 fn edits_of_our_statements_are_told() {
     let tree = tree();
-    in_place(&tree, |place| {
+    in_place(&tree, &RULES[0], |on| {
         let hub = claimant_of("hub");
         let data = BTreeSet::from([Principal::parse("222233334444")]);
-        let original = write(&Document::parse(POLICY).unwrap(), &hub, place, &READ, &data).unwrap();
+        let original = write(&Document::parse(POLICY).unwrap(), &hub, on, &RULES[0].level(None), &data);
+        let original = original.unwrap().unwrap();
         let text = |principals: &[&str]| principals.iter().map(ToString::to_string).collect::<Vec<_>>();
         // from, to, principals, access
         let table = [
@@ -124,7 +144,7 @@ fn edits_of_our_statements_are_told() {
         for (from, to, principals, access) in table {
             let edited = original.text().replacen(from, to, 1);
             assert!(from.is_empty() || edited != original.text(), "{from} is not in {}", original.text());
-            let found = read(&Document::parse(&edited).unwrap(), place, &[READ, MORE]);
+            let found = read(&Document::parse(&edited).unwrap(), on);
             let granted = found.get(&hub).cloned().unwrap_or_default();
             let named: Vec<String> = granted.principals.iter().map(ToString::to_string).collect();
             assert_eq!((named, granted.access.as_deref()), (text(&principals), access), "{to}");
@@ -135,7 +155,8 @@ fn edits_of_our_statements_are_told() {
 #[test]
 fn who_is_outside_is_told_by_the_organization_alone() {
     let tree = tree();
-    in_place(&tree, |place| {
+    in_place(&tree, &RULES[0], |on| {
+        let place = on.place;
         let foreign = Grantee::Organization("o-foreign0001".into());
         let table = [
             (Principal::parse("222233334444"), false),
@@ -157,15 +178,35 @@ fn who_is_outside_is_told_by_the_organization_alone() {
     assert!(!alone.is_outside(&Principal::parse("111122223333")));
 }
 
-/// A key cannot be without a policy, and what is ours may be all that is left.
+/// A key cannot be without a policy, and what is ours may be all that is left. Other objects can.
 #[test]
-fn the_last_statement_is_not_taken_out() {
+fn the_last_statement_goes_with_the_policy_where_there_need_be_none() {
     let tree = tree();
-    in_place(&tree, |place| {
-        let hub = claimant_of("hub");
-        let data = BTreeSet::from([Principal::parse("222233334444")]);
-        let only_ours = write(&Document::empty(), &hub, place, &READ, &data).unwrap();
-        let refused = write(&only_ours, &hub, place, &READ, &BTreeSet::new());
-        assert_eq!(refused, Err(Unwritable::Emptied));
+    let hub = claimant_of("hub");
+    let some = BTreeSet::from([Principal::parse("222233334444"), tree.as_principal()]);
+    for rules in &RULES {
+        in_place(&tree, rules, |on| {
+            let write = |document: &Document, principals: &BTreeSet<Principal>| {
+                write(document, &hub, on, &rules.level(None), principals)
+            };
+            let only_ours = write(&Document::empty(), &some).unwrap().unwrap();
+            let emptied = write(&only_ours, &BTreeSet::new());
+            assert_eq!(emptied, if rules.required { Err(Unwritable::Emptied) } else { Ok(None) });
+        });
+    }
+}
+
+/// Where a statement says which resource it is about, no other is meant; where it must not say it, it does not.
+#[test]
+fn statements_name_the_resource_as_the_service_has_it() {
+    let tree = tree();
+    let data = BTreeSet::from([Principal::parse("222233334444")]);
+    let named = RULES.each_ref().map(|rules| {
+        in_place(&tree, rules, |on| {
+            let made = write(&Document::empty(), &claimant_of("hub"), on, &rules.level(None), &data);
+            let made: Value = serde_json::from_str(made.unwrap().unwrap().text()).unwrap();
+            made["Statement"][0].get("Resource").cloned()
+        })
     });
+    assert_eq!(named, [Some(json!("*")), Some(json!(KEY)), None]);
 }

@@ -221,6 +221,30 @@ fn a_row_from_before_it_was_taken_out_does_not_show_that_it_is_in_again() {
     }
 }
 
+/// What was put in and taken out again is out once AWS shows a row of after it was in: one of when it was out before says nothing.
+/// That it was in is known from our own write, or from the row that was listed.
+#[test]
+fn a_row_from_before_it_was_put_in_does_not_show_that_it_is_out_again() {
+    for (dated, shown) in [(at(50), false), (at(99), false), (at(101), true)] {
+        for by_us in [false, true] {
+            let mut expectations = Expectations::default();
+            let (out, into) =
+                (Action::Disassociate(members(&[DATA], &[])), Action::Associate(members(&[DATA], &[])));
+            let listed = hub().to(DATA, "ASSOCIATED").dated(DATA, at(100));
+            if by_us {
+                expectations.wrote(&hub().id, None, &out, false, at(40));
+                expectations.wrote(&hub().id, None, &into, false, at(100));
+            }
+            expectations.wrote(&hub().id, (!by_us).then_some(&listed), &out, false, at(200));
+            let read = listing([hub().to(DATA, "DISASSOCIATED").dated(DATA, dated)]);
+            expectations.settle(&read, |_| true, at(201));
+            assert_eq!(!expectations.concern(&hub().id), shown, "{dated}, by us: {by_us}");
+            let row = &expectations.overlay(&read).containers[&hub().id].principals[&principal(DATA)];
+            assert_eq!(row.state.may_grant(), !shown, "{dated}, by us: {by_us}");
+        }
+    }
+}
+
 /// The name and the members that may have access.
 fn live(container: &Container) -> Vec<String> {
     let rows = container.principals.iter().filter(|(_, row)| row.state.may_grant());

@@ -4,7 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::{
     api::{Reason, share_status},
-    model::{Mechanism, Slot, Timestamp},
+    model::{ObjectKind, Slot, Timestamp},
     plan::{
         change::{Change, ChangeKind},
         observed::{Container, Row},
@@ -116,16 +116,16 @@ fn versioned(name: &str, version: &str) -> String {
     if version.is_empty() { name.to_owned() } else { format!("{name} version {version}") }
 }
 
-/// A change in words, for plans and events.
-pub fn describe(change: &ChangeKind, mechanism: Mechanism) -> String {
+/// A change in words, for plans and events. `object`: whose policy it is about; none for a RAM share.
+pub fn describe(change: &ChangeKind, object: Option<ObjectKind>) -> String {
     match change {
-        ChangeKind::Create => match mechanism {
-            Mechanism::Ram => "make the share".to_owned(),
-            Mechanism::Key => "write the Share's statements into the key's policy".to_owned(),
+        ChangeKind::Create => match object {
+            None => "make the share".to_owned(),
+            Some(kind) => format!("write the Share's statements into the {}'s policy", kind.noun()),
         },
-        ChangeKind::Delete => match mechanism {
-            Mechanism::Ram => "delete the share".to_owned(),
-            Mechanism::Key => "take the Share's statements out of the key's policy".to_owned(),
+        ChangeKind::Delete => match object {
+            None => "delete the share".to_owned(),
+            Some(kind) => format!("take the Share's statements out of the {}'s policy", kind.noun()),
         },
         ChangeKind::Mark => "write the mark".to_owned(),
         ChangeKind::AddPrincipal(p) => format!("add principal {p}"),

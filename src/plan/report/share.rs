@@ -20,7 +20,7 @@ use crate::{
             PrincipalState, ResourceState, ShareCounts, SharePlan, ShareStatus, Tally,
         },
     },
-    model::{Mechanism, Slot, Timestamp},
+    model::{ObjectKind, Slot, Timestamp},
     plan::{
         change::{ChangeKind, Effect},
         desired::{DesiredShare, Fate},
@@ -331,7 +331,7 @@ fn planned(report: &ShareReport<'_>, views: Option<&BTreeMap<Slot, SlotView>>) -
             view.changes().map(|(change, held)| PlannedStep {
                 operation: operation(slot, &change.kind).to_owned(),
                 effect: effect(change.effect),
-                description: super::describe(&change.kind, slot.mechanism()),
+                description: super::describe(&change.kind, slot.object().and_then(ObjectKind::of)),
                 held_by: held.map(|reason| reason.to_string()),
             })
         })
@@ -354,8 +354,10 @@ fn effect(effect: Effect) -> crate::api::share_status::Effect {
 /// The AWS operation that makes a change.
 fn operation(slot: &Slot, kind: &crate::plan::change::ChangeKind) -> &'static str {
     use crate::plan::change::ChangeKind as C;
+    if let Some(object) = slot.object().and_then(ObjectKind::of) {
+        return object.write_action();
+    }
     match kind {
-        _ if slot.mechanism() == Mechanism::Key => "kms:PutKeyPolicy",
         C::Create => "ram:CreateResourceShare",
         C::Delete => "ram:DeleteResourceShare",
         C::Mark | C::SetTag(..) => "ram:TagResource",

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Facts, containers::permission_for, tree_unknown, undecided};
 use crate::{
     api::{Pin, PinKind, Reason, Share, share},
-    model::{AccountId, Arn, Mechanism, Principal, ResourceType, Side, Timestamp},
+    model::{AccountId, Arn, Principal, ResourceType, Side, Timestamp},
     plan::{
         desired::{Cause, Refusal, Resource, Standing, Target},
         names::{self, Meaning, Organization},
@@ -136,9 +136,9 @@ impl Resolver<'_> {
 
     /// What a resource's type is shared under, where it is not the type's default.
     fn permission(&self, known: ResourceType) -> Option<&str> {
-        match known.mechanism {
-            Mechanism::Ram => permission_for(self.share, known.name).map(|choice| choice.permission.as_str()),
-            Mechanism::Key => Some(self.share.spec.access.as_str()),
+        match known.object {
+            None => permission_for(self.share, known.name).map(|choice| choice.permission.as_str()),
+            Some(_) => Some(self.share.spec.access.as_str()),
         }
     }
 
@@ -294,8 +294,7 @@ impl Resolver<'_> {
 
     /// Whether anything that is declared is shared by RAM, or perhaps is.
     fn needs_ram(&self) -> bool {
-        let of_ram =
-            |name: &str| ResourceType::named(name).is_none_or(|known| known.mechanism == Mechanism::Ram);
+        let of_ram = |name: &str| ResourceType::named(name).is_none_or(|known| known.object.is_none());
         self.resources.values().any(|resource| resource.resource_type.is_none_or(of_ram))
     }
 

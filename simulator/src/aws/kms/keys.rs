@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Grant, Key, KeyManager, KeyState, splice};
+use super::{DIALECT, Grant, Key, KeyManager, KeyState};
 use crate::aws::caller::partition;
+use crate::aws::policy::Holder;
 use crate::aws::world::World;
 
 const WAITING_PERIOD: f64 = 30.0 * 86_400.0;
@@ -52,17 +53,21 @@ impl World {
             KeyManager::Customer => default_policy(&new.account, &new.region),
             KeyManager::Aws => service_policy(&new.account, &new.region),
         });
-        let key = Key {
-            id,
+        let holder = Holder {
+            dialect: &DIALECT,
             arn: arn.clone(),
             account: new.account,
             region: new.region,
+            policy: Some(policy),
+            former: Vec::new(),
+        };
+        let key = Key {
+            id,
+            holder,
             manager: new.manager,
             state: KeyState::Enabled,
             created_at: self.now,
             deletion_at: None,
-            policy,
-            former: Vec::new(),
             grants: BTreeMap::new(),
         };
         self.kms.keys.insert(arn.clone(), key);
@@ -95,37 +100,6 @@ impl World {
         let grant = Grant { given, created_at: self.now };
         self.kms.keys.get_mut(arn)?.grants.insert(id.clone(), grant);
         Some(id)
-    }
-
-    /// The policy of a key as it is now, whatever lags readers have.
-    pub fn key_policy(&self, arn: &str) -> Option<&str> {
-        self.kms.keys.get(arn).map(|key| key.policy.as_str())
-    }
-
-    /// A role is deleted: policies that name it as a principal show its unique id (`AROA…`) from now on, and a new role of
-    /// the same name is another principal (premiumsupport kms-policy-error-invalid-principals \[D] for users; that the
-    /// rest of the text stays as it is \[X]).
-    pub(crate) fn forget_role_in_keys(&mut self, account: &str, name: &str) {
-        let names_it = |text: &str| {
-            let mut parts = text.splitn(6, ':');
-            parts.nth(2) == Some("iam")
-                && parts.nth(1) == Some(account)
-                && parts.next().and_then(|rest| rest.strip_prefix("role/")) == Some(name)
-        };
-        let named =
-            |key: &Key| splice::principals(&key.policy).iter().any(|(_, principal)| names_it(principal));
-        // Nothing is drawn for roles that no key knows: worlds without keys stay the worlds they were.
-        if !self.kms.keys.values().any(named) {
-            return;
-        }
-        let id = format!("AROA{}", self.rng.letters(17).to_uppercase());
-        let (now, horizon) = (self.now, self.weather.lags.key_policy.horizon());
-        for key in self.kms.keys.values_mut() {
-            let changed = splice::replace(&key.policy, |principal| names_it(principal).then(|| id.clone()));
-            if changed != key.policy {
-                key.replace_policy(now, changed, horizon);
-            }
-        }
     }
 }
 

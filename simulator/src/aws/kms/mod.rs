@@ -3,29 +3,54 @@
 //! JSON 1.1 (`X-Amz-Target: TrentService.<Operation>`). Encryption itself, aliases and the making of keys on the wire are
 //! not simulated; tests make keys by [`World::add_key`].
 
-mod admission;
-mod condition;
-mod document;
 mod keys;
 mod policies;
 mod reads;
-mod splice;
-mod subject;
 #[cfg(test)]
 mod tests;
-pub(crate) mod truth;
 
 use std::collections::BTreeMap;
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use keys::{NewGrant, NewKey};
 
 use super::caller::Caller;
+use super::policy::{Denial, Dialect, Document, Holder, Resource};
 use super::refusal::Refusal;
 use super::world::World;
+
+/// Key policies. What has an effect across accounts: key-policy-modifying-external-accounts.html \[D].
+static DIALECT: Dialect = Dialect {
+    service: "kms",
+    across_accounts: &[
+        "CreateGrant",
+        "Decrypt",
+        "DeriveSharedSecret",
+        "DescribeKey",
+        "Encrypt",
+        "GenerateDataKey",
+        "GenerateDataKeyPair",
+        "GenerateDataKeyPairWithoutPlaintext",
+        "GenerateDataKeyWithoutPlaintext",
+        "GenerateMac",
+        "GetKeyRotationStatus",
+        "GetPublicKey",
+        "ListGrants",
+        "ReEncryptFrom",
+        "ReEncryptTo",
+        "RetireGrant",
+        "RevokeGrant",
+        "Sign",
+        "Verify",
+        "VerifyMac",
+    ],
+    resource: Resource::All,
+    versioned: true,
+    own_actions: false,
+    never: &[],
+};
 
 /// Who manages a key (`KeyMetadata.KeyManager` \[M]).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,36 +86,14 @@ pub(crate) struct Grant {
 #[derive(Clone, Debug)]
 pub(crate) struct Key {
     pub(crate) id: String,
-    pub(crate) arn: String,
-    pub(crate) account: String,
-    pub(crate) region: String,
+    pub(crate) holder: Holder,
     pub(crate) manager: KeyManager,
     pub(crate) state: KeyState,
     pub(crate) created_at: f64,
     /// When it is to be deleted, while it is [`KeyState::PendingDeletion`].
     pub(crate) deletion_at: Option<f64>,
-    /// The document as it was last put, apart from principals that were deleted since.
-    pub(crate) policy: String,
-    /// (when it was left, the document): for readers who lag.
-    pub(crate) former: Vec<(f64, String)>,
     /// By grant id.
     pub(crate) grants: BTreeMap<String, Grant>,
-}
-
-impl Key {
-    /// Puts a new policy in place; readers who lag up to `horizon` seconds still find the old one.
-    pub(crate) fn replace_policy(&mut self, now: f64, policy: String, horizon: f64) {
-        self.former.retain(|(left, _)| *left + horizon > now);
-        let old = std::mem::replace(&mut self.policy, policy);
-        if horizon > 0.0 {
-            self.former.push((now, old));
-        }
-    }
-
-    /// The policy that a reader sees who is at `as_of`.
-    pub(crate) fn policy_at(&self, as_of: f64) -> &str {
-        self.former.iter().find(|(left, _)| *left > as_of).map_or(&self.policy, |(_, policy)| policy)
-    }
 }
 
 /// All of KMS.
@@ -100,33 +103,13 @@ pub(crate) struct Kms {
     pub(crate) keys: BTreeMap<String, Key>,
 }
 
-fn input<T: DeserializeOwned>(params: &Value) -> Result<T, Refusal> {
-    T::deserialize(params).map_err(|error| Refusal::client("SerializationException", error.to_string()))
-}
-
-/// What the front of every AWS JSON service answers to members that break the model \[C].
-fn validation(message: &str) -> Refusal {
-    Refusal::client("ValidationException", format!("1 validation error detected: {message}"))
-}
-
 fn not_found(message: impl Into<String>) -> Refusal {
     Refusal::client("NotFoundException", message)
 }
 
-fn malformed(message: impl Into<String>) -> Refusal {
-    Refusal::client("MalformedPolicyDocumentException", message)
-}
-
-/// The words of github.com/jbrt/ec2cryptomatic/issues/26 \[I].
 fn denied(caller: &Caller, operation: &str, arn: &str) -> Refusal {
-    let who = &caller.principal;
-    Refusal::client(
-        "AccessDeniedException",
-        format!(
-            "User: {who} is not authorized to perform: kms:{operation} on resource: {arn} because no resource-based \
-             policy allows the kms:{operation} action"
-        ),
-    )
+    let words = Denial::Implicit.words(caller, &format!("kms:{operation}"), arn);
+    Refusal::client("AccessDeniedException", words)
 }
 
 impl World {
@@ -154,7 +137,7 @@ impl World {
     /// \[X]; the other words are moto's \[C].
     fn key(&self, caller: &Caller, id: Option<&str>) -> Result<&Key, Refusal> {
         let id = id.ok_or_else(|| {
-            validation("Value null at 'keyId' failed to satisfy constraint: Member must not be null")
+            Refusal::validation("Value null at 'keyId' failed to satisfy constraint: Member must not be null")
         })?;
         let arn = key_arn(caller, id)?;
         self.kms.keys.get(&arn).ok_or_else(|| not_found(format!("Key '{arn}' does not exist")))
@@ -164,17 +147,21 @@ impl World {
     fn key_open_to(&self, caller: &Caller, operation: &str, id: Option<&str>) -> Result<&Key, Refusal> {
         let key = self.key(caller, id)?;
         let subject = self.subject_of(caller);
-        if document::Document::read(&key.policy).allows(&subject, operation) {
+        if Document::of(&key.holder).allows(&subject, operation) {
             Ok(key)
         } else {
-            Err(denied(caller, operation, &key.arn))
+            Err(denied(caller, operation, &key.holder.arn))
         }
     }
 
     /// The same for an operation of the owning account alone ("Cross-account use: No" \[D]).
     fn own_key(&self, caller: &Caller, operation: &str, id: Option<&str>) -> Result<&Key, Refusal> {
         let key = self.key_open_to(caller, operation, id)?;
-        if key.account == caller.account { Ok(key) } else { Err(denied(caller, operation, &key.arn)) }
+        if key.holder.account == caller.account {
+            Ok(key)
+        } else {
+            Err(denied(caller, operation, &key.holder.arn))
+        }
     }
 }
 

@@ -3,14 +3,15 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::document::Document;
-use super::subject::account_named;
-use super::{KeyManager, input, malformed, not_found, validation};
-use crate::aws::caller::{Caller, partition};
+use super::{KeyManager, not_found};
+use crate::aws::caller::Caller;
+use crate::aws::policy::{Document, Flaw};
 use crate::aws::refusal::Refusal;
-use crate::aws::rng::Rng;
-use crate::aws::settings::KeyPolicyRead;
+use crate::aws::wire::input;
 use crate::aws::world::World;
+
+/// The words of github.com/lightspin-tech/eks-creation-engine/issues/4 \[I].
+const INVALID_PRINCIPALS: &str = "Policy contains a statement with one or more invalid principals.";
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
@@ -30,79 +31,71 @@ fn check_name(name: Option<&str>) -> Result<(), Refusal> {
 }
 
 impl World {
-    /// GetKeyPolicy: the document as it was put, byte for byte \[X], unless [`KeyPolicyRead`] says otherwise.
+    /// GetKeyPolicy.
     pub(super) fn get_key_policy(&mut self, caller: &Caller, params: &Value) -> Result<Value, Refusal> {
         let input: Input = input(params)?;
         check_name(input.policy_name.as_deref())?;
-        let as_of = self.now - self.weather.lags.key_policy.sample(&mut self.rng);
-        let key = self.own_key(caller, "GetKeyPolicy", input.key_id.as_deref())?;
-        let policy = key.policy_at(as_of).to_owned();
-        if policy != key.policy {
-            self.progress.note("key policy of the past");
-        }
-        let policy = match self.settings.key_policy_read {
-            KeyPolicyRead::AsPut => policy,
-            KeyPolicyRead::Rewritten => rewritten(policy, partition(&caller.region), &mut self.rng),
-        };
+        let as_of = self.policy_reader();
+        let arn = self.own_key(caller, "GetKeyPolicy", input.key_id.as_deref())?.holder.arn.clone();
+        let policy = self.read_policy(&arn, as_of);
         Ok(json!({"Policy": policy, "PolicyName": "default"}))
     }
 
-    /// PutKeyPolicy: the whole document is replaced, or nothing changes. The last writer wins: KMS has no version to
-    /// compare (mechanisms.md section 3.4).
+    /// PutKeyPolicy: the whole document is replaced, or nothing changes.
     pub(super) fn put_key_policy(&mut self, caller: &Caller, params: &Value) -> Result<Value, Refusal> {
         let input: Input = input(params)?;
         check_name(input.policy_name.as_deref())?;
         let key = self.own_key(caller, "PutKeyPolicy", input.key_id.as_deref())?;
         if key.manager == KeyManager::Aws {
-            let message = format!("{} is managed by AWS; its policy cannot be changed.", key.arn);
+            let message = format!("{} is managed by AWS; its policy cannot be changed.", key.holder.arn);
             return Err(Refusal::client("UnsupportedOperationException", message));
         }
         let policy = input.policy.ok_or_else(|| {
-            validation("Value null at 'policy' failed to satisfy constraint: Member must not be null")
+            Refusal::validation(
+                "Value null at 'policy' failed to satisfy constraint: Member must not be null",
+            )
         })?;
-        self.admit_policy(key, &policy)?;
-        let locks_out = !Document::read(&policy).allows(&self.subject_of(caller), "PutKeyPolicy");
+        self.check_size(&policy)?;
+        check_characters(&policy)?;
+        self.admit_policy(&key.holder, &policy).map_err(|flaw| match flaw {
+            Flaw::Form(words) => malformed(words),
+            Flaw::Principal => malformed(INVALID_PRINCIPALS),
+        })?;
+        let put = Document::read(key.holder.dialect, &key.holder.arn, &policy);
+        let locks_out = !put.allows(&self.subject_of(caller), "PutKeyPolicy");
         if locks_out && input.bypass_policy_lockout_safety_check != Some(true) {
             // The words of github.com/terraform-aws-modules/terraform-aws-kms/issues/14.
             return Err(malformed(
                 "The new key policy will not allow you to update the key policy in the future.",
             ));
         }
-        let (arn, now, horizon) = (key.arn.clone(), self.now, self.weather.lags.key_policy.horizon());
-        if let Some(key) = self.kms.keys.get_mut(&arn) {
-            key.replace_policy(now, policy, horizon);
-        }
+        let arn = key.holder.arn.clone();
+        self.set_policy(&arn, Some(policy));
         Ok(json!({}))
+    }
+
+    /// That the quota counts the bytes as sent, white space included, is assumed \[X].
+    fn check_size(&self, policy: &str) -> Result<(), Refusal> {
+        let most = self.settings.key_policy_size;
+        if policy.len() <= most {
+            return Ok(());
+        }
+        let message = format!("The key policy has {} bytes; {most} are the most.", policy.len());
+        Err(Refusal::client("LimitExceededException", message))
     }
 }
 
-/// As github.com/aws/aws-cli/issues/9456 and hashicorp/terraform-provider-aws/issues/39788 saw it: white space of KMS's
-/// own, and the principals of a list in any order; an account's digits and a list of one as IAM writes them \[X].
-fn rewritten(policy: String, partition: &str, rng: &mut Rng) -> String {
-    let Ok(mut document) = serde_json::from_str::<Value>(&policy) else {
-        return policy;
-    };
-    let statements = match document.get_mut("Statement") {
-        Some(Value::Array(statements)) => statements.iter_mut().collect(),
-        Some(single) => vec![single],
-        None => Vec::new(),
-    };
-    for statement in statements {
-        if let Some(principals) = statement.pointer_mut("/Principal/AWS") {
-            let mut names = super::document::texts(Some(principals));
-            for name in &mut names {
-                if account_named(name).is_some_and(|account| account == name.as_str()) {
-                    *name = format!("arn:{partition}:iam::{name}:root");
-                }
-            }
-            let mut shuffled: Vec<(u64, String)> = names.into_iter().map(|name| (rng.bits(), name)).collect();
-            shuffled.sort();
-            let mut names: Vec<String> = shuffled.into_iter().map(|(_, name)| name).collect();
-            *principals = match names.pop() {
-                Some(only) if names.is_empty() => Value::String(only),
-                last => json!(names.into_iter().chain(last).collect::<Vec<_>>()),
-            };
-        }
+/// The characters of API_PutKeyPolicy \[D]; the refusal is that of a broken model constraint \[X].
+fn check_characters(text: &str) -> Result<(), Refusal> {
+    let fits = |c: char| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{ff}');
+    if !text.is_empty() && text.chars().all(fits) {
+        return Ok(());
     }
-    serde_json::to_string_pretty(&document).unwrap_or(policy)
+    Err(Refusal::validation(
+        r"Value at 'policy' failed to satisfy constraint: Member must satisfy regular expression pattern: [\u0009\u000A\u000D\u0020-\u00FF]+",
+    ))
+}
+
+fn malformed(message: impl Into<String>) -> Refusal {
+    Refusal::client("MalformedPolicyDocumentException", message)
 }

@@ -3,11 +3,12 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Grant, Key, KeyManager, KeyState, input, validation};
+use super::{Grant, Key, KeyManager, KeyState};
 use crate::aws::caller::{Caller, partition};
-use crate::aws::organizations::listing;
-use crate::aws::page::{self, Asked, Cut, Page};
+use crate::aws::page::{Cut, Page};
+use crate::aws::policy::Paging;
 use crate::aws::refusal::Refusal;
+use crate::aws::wire::input;
 use crate::aws::world::World;
 
 #[derive(Debug, Default, Deserialize)]
@@ -26,8 +27,9 @@ impl World {
         let input: Input = input(params)?;
         let cut = self.cut_kms(caller, "ListKeys", params, &input, 100, 1000)?;
         let own = self.kms.keys.values();
-        let own = own.filter(|key| key.account == caller.account && key.region == caller.region);
-        let rows = own.map(|key| (key.id.clone(), Some(json!({"KeyId": key.id, "KeyArn": key.arn}))));
+        let own =
+            own.filter(|key| key.holder.account == caller.account && key.holder.region == caller.region);
+        let rows = own.map(|key| (key.id.clone(), Some(json!({"KeyId": key.id, "KeyArn": key.holder.arn}))));
         let page = cut.fill(rows);
         Ok(self.paged("Keys", page))
     }
@@ -65,29 +67,30 @@ impl World {
         default: usize,
         most: i64,
     ) -> Result<Cut, Refusal> {
-        let refuse = |_| {
-            let value = input.limit.unwrap_or_default();
-            let bound = if value < 1 { "greater than or equal to 1" } else { "less than or equal to" };
-            let most = if value < 1 { String::new() } else { format!(" {most}") };
-            validation(&format!(
-                "Value '{value}' at 'limit' failed to satisfy constraint: Member must have value {bound}{most}"
+        let paging = Paging {
+            operation,
+            members: ["Marker", "Limit"],
+            token: input.marker.as_deref(),
+            size: input.limit,
+            default,
+            most,
+        };
+        let value = input.limit.unwrap_or_default();
+        let out_of_range = |bound: &str| {
+            Refusal::validation(&format!(
+                "Value '{value}' at 'limit' failed to satisfy constraint: Member must have value {bound}"
             ))
         };
-        let size = page::size(input.limit, default, most, refuse)?;
-        let listing = listing(operation, &caller.account, &caller.region, params, &["Marker", "Limit"]);
-        let asked = Asked { token: input.marker.as_deref(), size, listing: &listing };
-        page::cut(&asked, &self.weather.pages, &mut self.rng)
-            .ok_or_else(|| Refusal::client("InvalidMarkerException", "Could not deserialize marker"))
+        let invalid = || Refusal::client("InvalidMarkerException", "Could not deserialize marker");
+        self.cut(caller, params, &paging, out_of_range, invalid)
     }
 
     /// A page; `Truncated` is always there \[M].
     fn paged(&mut self, member: &str, page: Page<Value>) -> Value {
-        if page.next.is_some() && page.rows.is_empty() {
-            self.progress.note("empty page with a token");
-        }
-        let mut answer = json!({ member: page.rows, "Truncated": page.next.is_some() });
-        if let (Some(next), Some(answer)) = (page.next, answer.as_object_mut()) {
-            answer.insert("NextMarker".to_owned(), Value::String(next));
+        let truncated = page.next.is_some();
+        let mut answer = self.page_of(member, "NextMarker", page);
+        if let Some(answer) = answer.as_object_mut() {
+            answer.insert("Truncated".to_owned(), Value::Bool(truncated));
         }
         answer
     }
@@ -95,9 +98,9 @@ impl World {
 
 fn metadata(key: &Key) -> Value {
     let mut metadata = json!({
-        "AWSAccountId": key.account,
+        "AWSAccountId": key.holder.account,
         "KeyId": key.id,
-        "Arn": key.arn,
+        "Arn": key.holder.arn,
         "CreationDate": key.created_at,
         "Enabled": key.state == KeyState::Enabled,
         "Description": match key.manager {
@@ -121,12 +124,12 @@ fn metadata(key: &Key) -> Value {
 
 fn grant_row(key: &Key, id: &str, grant: &Grant) -> Value {
     let mut row = json!({
-        "KeyId": key.arn,
+        "KeyId": key.holder.arn,
         "GrantId": id,
         "Name": grant.given.name.as_deref().unwrap_or_default(),
         "CreationDate": grant.created_at,
         "GranteePrincipal": grant.given.grantee,
-        "IssuingAccount": format!("arn:{}:iam::{}:root", partition(&key.region), key.account),
+        "IssuingAccount": format!("arn:{}:iam::{}:root", partition(&key.holder.region), key.holder.account),
         "Operations": grant.given.operations,
     });
     if let (Some(retiring), Some(row)) = (&grant.given.retiring, row.as_object_mut()) {

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{KeyState, NewGrant, NewKey, splice};
+use super::{KeyState, NewGrant, NewKey};
 use crate::aws::action::Action;
 use crate::aws::example::{self, DATA_PROD, NETWORK_PROD, PARTNER, REGION, ROLE};
 use crate::aws::sts::Role;
 use crate::aws::weather::Lag;
-use crate::aws::{Caller, KeyPolicyRead, Refusal, World};
+use crate::aws::{Caller, PolicyRead, Refusal, World};
 
 const EPOCH: f64 = 1_800_000_000.0;
 const WEB: &str = "222233335555";
@@ -48,15 +48,15 @@ impl Bench {
     /// Puts `statements` beside the owner's own, past all checks.
     fn has(&mut self, statements: &Value) {
         let policy = with_own(statements).to_string();
-        self.world.kms.keys.get_mut(&self.key).unwrap().policy = policy;
+        self.world.kms.keys.get_mut(&self.key).unwrap().holder.policy = Some(policy);
     }
 
     fn granted(&mut self) -> BTreeSet<String> {
-        self.world.key_grants(EPOCH).into_iter().map(|grant| grant.principal).collect()
+        self.world.policy_grants(EPOCH).into_iter().map(|grant| grant.principal).collect()
     }
 
     fn reach(&mut self) -> Vec<String> {
-        self.world.key_reach(EPOCH, &self.key.clone()).into_iter().collect()
+        self.world.policy_reach(EPOCH, &self.key.clone()).into_iter().collect()
     }
 
     fn path(&self, of: &str) -> String {
@@ -156,7 +156,7 @@ fn principals_that_do_not_exist_are_refused() {
         assert_eq!(bench.get(), before, "nothing changes");
     }
     let mut bench = Bench::new();
-    bench.world.settings.key_policy_names_unknown_accounts = false;
+    bench.world.settings.policy_names_unknown_accounts = false;
     let policy = with_own(&json!([allow(&json!({"AWS": STRANGER}))])).to_string();
     assert_eq!(code(bench.put(&policy)), "MalformedPolicyDocumentException");
 }
@@ -374,29 +374,21 @@ fn a_deleted_role_reads_back_as_its_unique_id() {
 }
 
 #[test]
-fn principals_are_found_where_they_stand() {
-    let text = r#"{"Id":"\"Principal\": {","Statement":[{"Principal":"*","Sid":"a"},{"NotPrincipal" : {"AWS":["x","y"],
-        "Service":"s"},"Condition":{"StringLike":{"aws:PrincipalArn":"x"}},"Action":"x"}]}"#;
-    let found: Vec<String> = splice::principals(text).into_iter().map(|(_, name)| name).collect();
-    assert_eq!(found, ["*", "x", "y", "s"]);
-}
-
-#[test]
 fn readers_lag_and_may_see_the_policy_written_anew() {
     let mut bench = Bench::new();
     let mut weather = bench.world.weather().clone();
-    weather.lags.key_policy = Lag::Fixed(60.0);
+    weather.lags.policy = Lag::Fixed(60.0);
     bench.world.set_weather(weather);
     let before = bench.get();
     let policy = with_own(&json!([allow(&json!({"AWS": [root(DATA_PROD), WEB, PARTNER]}))])).to_string();
     assert_eq!(code(bench.put(&policy)), "ok");
     assert_eq!(bench.get(), before, "eventual consistency");
     assert_eq!(bench.granted().len(), 3, "what is in force does not lag");
-    assert_eq!(bench.world.happened()["key policy of the past"], 1);
+    assert_eq!(bench.world.happened()["policy of the past"], 1);
     bench.world.advance(EPOCH + 60.0);
     assert_eq!(bench.get(), policy);
 
-    bench.world.settings.key_policy_read = KeyPolicyRead::Rewritten;
+    bench.world.settings.policy_read = PolicyRead::Rewritten;
     let reads: BTreeSet<String> = (0..40).map(|_| bench.get()).collect();
     assert!(reads.len() > 3, "aws-cli#9456: {reads:?}");
     for read in reads {
@@ -618,12 +610,12 @@ fn facts_follow_the_organization_and_name_actions() {
     let mut statement = allow(&json!("*"));
     statement["Condition"] = json!({"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": format!("{prod}*")}});
     bench.has(&json!([statement, allow(&json!({"AWS": PARTNER}))]));
-    let facts: Vec<_> = bench.world.key_grants(EPOCH).into_iter().collect();
+    let facts: Vec<_> = bench.world.policy_grants(EPOCH).into_iter().collect();
     let short: Vec<(&str, bool)> =
         facts.iter().map(|fact| (fact.principal.as_str(), fact.external)).collect();
     assert_eq!(short, [(PARTNER, true), (unit.as_str(), false)]);
     assert_eq!(facts[0].actions, BTreeSet::from(["Decrypt".to_owned(), "DescribeKey".to_owned()]));
-    assert_eq!((facts[0].owner.as_str(), &facts[0].key), (NETWORK_PROD, &bench.key));
+    assert_eq!((facts[0].owner.as_str(), &facts[0].object), (NETWORK_PROD, &bench.key));
     assert!(bench.reach().contains(&WEB.to_owned()));
     bench.world.act(Action::MoveAccount { account: WEB.into(), destination: "Root/Sandbox".into() }).unwrap();
     assert!(!bench.reach().contains(&WEB.to_owned()), "who is moved out loses the key");

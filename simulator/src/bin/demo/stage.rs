@@ -60,12 +60,29 @@ impl Stage {
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
+
+    /// The accounts that AWS lets use a resource, its owner left out.
+    pub(crate) fn reach(&self, resource: &str) -> String {
+        /// More are only counted.
+        const NAMED: usize = 5;
+        let (mut world, now) = (self.net.world(), self.net.now());
+        let accounts = world.reach(now, resource).into_iter().chain(world.policy_reach(now, resource));
+        let name = |id: &String| {
+            let known = example::ACCOUNTS.iter().find(|(account, ..)| account == id);
+            known.map_or_else(|| id.clone(), |(_, name, _)| (*name).to_owned())
+        };
+        let mut names: Vec<String> =
+            accounts.filter(|id| id != example::NETWORK_PROD).map(|id| name(&id)).collect();
+        names.sort();
+        if names.len() > NAMED { format!("{} accounts", names.len()) } else { names.join(", ") }
+    }
 }
 
 /// The example organization; associations take a second and lists are a little behind, as in AWS.
 fn aws(opened: Timestamp) -> Net {
     let epoch = opened.as_duration().as_secs_f64();
     let mut world = example::organization(SEED, epoch);
+    example::add_objects(&mut world);
     world.journal_mut().clear();
     let lags = Lags {
         association: Lag::Fixed(1.0),
@@ -157,7 +174,8 @@ mod tests {
             );
         }
         for resource in named(&examples, &["arn"]) {
-            assert!(example::RESOURCES.contains(&resource), "{resource}");
+            let is_there = example::RESOURCES.contains(&resource) || example::OBJECTS.contains(&resource);
+            assert!(is_there, "{resource}");
         }
         assert!(named(&examples, &["externalAccount"]).iter().all(|account| *account == example::PARTNER));
         assert!(named(&examples, &["externalId"]).iter().all(|id| *id == example::EXTERNAL_ID));

@@ -110,7 +110,7 @@ impl Story<'_> {
                 "as they stand there, only `until` is set to {until}, so that it lies ahead today"
             ))?;
         }
-        self.teller.chapter("What the network team declared")?;
+        self.teller.chapter("What the network team and the platform team declared")?;
         let declared = examples.iter().filter(|example| manifests::kind(example) == "Share").count();
         self.follow_into_force(declared, seen).await?;
         self.teller
@@ -216,7 +216,7 @@ impl Story<'_> {
         let gateway = seen.known().share(TRANSIT_GATEWAY).map(Share::resource).unwrap_or_default();
         self.teller.happened(&format!(
             "all of that is in force; the transit gateway now reaches {}",
-            reach(self.stage, gateway)
+            self.stage.reach(gateway)
         ))?;
         Ok([
             Tampering { share: TRANSIT_GATEWAY, what: format!("principal {SANDBOX}") },
@@ -346,7 +346,7 @@ fn ending(stage: &Stage, name: &str, share: &Share) -> Option<String> {
         });
     }
     share.is_in_force().then(|| {
-        let reach = reach(stage, share.resource());
+        let reach = stage.reach(share.resource());
         format!("{name}: in force, resources {resources}, principals {principals}; AWS lets in {reach}")
     })
 }
@@ -369,21 +369,6 @@ fn undeclared(found: &Value) -> String {
         principals.join(", "),
         status("phase")
     )
-}
-
-/// The accounts that AWS lets use a resource, its owner left out.
-fn reach(stage: &Stage, resource: &str) -> String {
-    /// More are only counted.
-    const NAMED: usize = 5;
-    let accounts = stage.net.world().reach(stage.net.now(), resource);
-    let name = |id: &String| {
-        let known = example::ACCOUNTS.iter().find(|(account, ..)| account == id);
-        known.map_or_else(|| id.clone(), |(_, name, _)| (*name).to_owned())
-    };
-    let mut names: Vec<String> =
-        accounts.iter().filter(|id| *id != example::NETWORK_PROD).map(name).collect();
-    names.sort();
-    if names.len() > NAMED { format!("{} accounts", names.len()) } else { names.join(", ") }
 }
 
 /// The ARN of the RAM share that holds one side of a Share.

@@ -7,7 +7,7 @@ use crate::aws::world::World;
 
 /// A principal of an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Subject {
+pub(crate) struct Subject {
     pub(super) account: String,
     /// ARN of the root, user or role; for a session that of its role, as in `aws:PrincipalArn` \[D].
     pub(super) arn: String,
@@ -59,7 +59,7 @@ pub(super) fn identity(arn: &str) -> Option<(&str, &str)> {
 }
 
 impl World {
-    pub(super) fn subject_of(&self, caller: &Caller) -> Subject {
+    pub(crate) fn subject_of(&self, caller: &Caller) -> Subject {
         match &caller.role {
             Some(role) => {
                 let arn = format!("arn:{}:iam::{}:role/{role}", caller.partition(), caller.account);

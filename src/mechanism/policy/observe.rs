@@ -1,69 +1,56 @@
-//! Reads the policies of keys, each by itself: one that cannot be read makes one key unknown and no other.
+//! Reads the policies of objects, each by itself: one that cannot be read makes one object unknown and no other.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, stream};
 
-use super::{ACCESS, POLICY_NAME, Reach};
+use super::{Reach, store};
 use crate::{
     api::Reason,
-    aws::{
-        errors::{AwsError, Disposition, Replan},
-        paging::{Page, collect},
-        session::CellClients,
-    },
+    aws::errors::{AwsError, Disposition, Replan},
     document::Document,
     mechanism::{
         ram::failure,
-        statements::{self, Granted, Place},
+        statements::{self, Granted, Holder, Place},
     },
-    model::{Arn, Mark, Part, Principal, ResourceType, ShareKey, Slot, resource_type::ALTERED},
+    model::{Arn, Mark, ObjectKind, Part, Principal, ResourceType, ShareKey, Slot, resource_type::ALTERED},
     plan::observed::{
         AssociationState, AttachedPermission, Container, ContainerState, Listing, Origin, Row, Unknown,
     },
 };
 
-/// The most entries a page (ListKeys \[M\]).
-const PAGE: i32 = 1000;
 /// Calls of one reading that are on their way at once.
 const AT_ONCE: usize = 4;
 
-/// Reads these keys. In the answer each is whole, unread for a reason, or left out: then AWS shows a policy from before our own
-/// last write, and nothing new is known. `parts`: those that are there even if they grant nothing.
-pub async fn keys(reader: Reach<'_>, keys: &BTreeSet<Arn>, parts: &BTreeSet<Part>) -> Listing {
-    let read = |key: Arn| async move { (policy(reader.clients, &key).await, key) };
-    let all: Vec<_> = stream::iter(keys.iter().cloned()).map(read).buffered(AT_ONCE).collect().await;
+/// Reads these objects. In the answer each is whole, unread for a reason, or left out: then AWS shows a policy from before our
+/// own last write, and nothing new is known. `parts`: those that are there even if they grant nothing.
+pub async fn objects(reader: Reach<'_>, objects: &BTreeSet<Arn>, parts: &BTreeSet<Part>) -> Listing {
+    let of_kind = objects.iter().filter_map(|object| Some((object.clone(), ObjectKind::of(object)?)));
+    let read = |(object, kind): (Arn, ObjectKind)| async move {
+        let found = policy(reader, &object, kind).await;
+        (found, object, kind)
+    };
+    let all: Vec<_> = stream::iter(of_kind.collect::<Vec<_>>()).map(read).buffered(AT_ONCE).collect().await;
     let mut listing = Listing::default();
-    for (read, key) in all {
-        let wanted = parts.iter().filter(|part| part.object == key);
-        match read.and_then(|text| text.map(|text| parse(&text)).transpose()) {
-            Ok(Some(document)) if reader.written.is_past(&key, &document, reader.now) => {}
+    for (found, object, kind) in all {
+        let wanted = parts.iter().filter(|part| part.object == object);
+        let holder = Holder { object: &object, rules: store::rules(kind), place: reader.place };
+        match found {
+            Ok(Some(document)) if reader.written.is_past(&object, &document, reader.now) => {}
             Ok(document) => {
-                listing.objects.insert(key.clone());
-                listing.containers.extend(containers(&reader.place, &key, document.as_ref(), wanted));
+                if let Some(document) = &document {
+                    reader.written.saw(&object, document);
+                }
+                listing.objects.insert(object.clone());
+                listing.containers.extend(containers(&holder, document.as_ref(), wanted));
             }
-            Err(Unreadable(unknown)) => drop(listing.unread.insert(key, unknown)),
+            Err(Unreadable(unknown)) => drop(listing.unread.insert(object.clone(), unknown)),
         }
     }
     listing
 }
 
-/// All keys of the cell, those that AWS manages included.
-///
-/// # Errors
-/// As AWS answers.
-pub async fn all(clients: &CellClients) -> Result<BTreeSet<Arn>, AwsError> {
-    const NAME: &str = "ListKeys";
-    let listed = collect(NAME, |token| async move {
-        let request = clients.kms.list_keys().limit(PAGE).set_marker(token);
-        let answer = clients.calls.read(NAME, request.send()).await?;
-        Ok(Page { items: answer.keys.unwrap_or_default(), next: answer.next_marker })
-    })
-    .await?;
-    Ok(listed.into_iter().filter_map(|key| key.key_arn?.parse().ok()).collect())
-}
-
-/// Why a key is not known.
+/// Why an object is not known.
 struct Unreadable(Unknown);
 
 impl From<AwsError> for Unreadable {
@@ -72,21 +59,14 @@ impl From<AwsError> for Unreadable {
     }
 }
 
-/// The text of a key's policy; none if there is no such key.
-async fn policy(clients: &CellClients, key: &Arn) -> Result<Option<String>, Unreadable> {
-    match read(clients, key).await {
-        Ok(text) => Ok(Some(text)),
+/// An object's policy, without statements where it has none; none if there is no such object.
+async fn policy(reader: Reach<'_>, object: &Arn, kind: ObjectKind) -> Result<Option<Document>, Unreadable> {
+    match store::read(reader.clients, object, kind).await {
+        Ok(Some(text)) => parse(&text).map(Some),
+        Ok(None) => Ok(Some(Document::empty())),
         Err(error) if error.disposition == Disposition::Replan(Replan::UnknownResource) => Ok(None),
         Err(error) => Err(error.into()),
     }
-}
-
-/// Reads the text of a key's policy.
-pub(super) async fn read(clients: &CellClients, key: &Arn) -> Result<String, AwsError> {
-    const NAME: &str = "GetKeyPolicy";
-    let request = clients.kms.get_key_policy().key_id(key.as_str()).policy_name(POLICY_NAME);
-    let answer = clients.calls.read(NAME, request.send()).await?;
-    answer.policy.ok_or_else(|| AwsError::unexpected(NAME, format!("AWS answered no policy of {key}")))
 }
 
 fn parse(text: &str) -> Result<Document, Unreadable> {
@@ -96,17 +76,17 @@ fn parse(text: &str) -> Result<Document, Unreadable> {
     })
 }
 
-/// The parts of a key: those whose statements are in its policy, and the wanted ones.
+/// The parts of an object: those whose statements are in its policy, and the wanted ones.
 fn containers<'p>(
-    place: &Place<'_>,
-    key: &Arn,
+    holder: &Holder<'_>,
     document: Option<&Document>,
     wanted: impl Iterator<Item = &'p Part>,
 ) -> BTreeMap<Arn, Container> {
-    let found = document.map(|document| statements::read(document, place, &ACCESS)).unwrap_or_default();
+    let (object, place) = (holder.object, &holder.place);
+    let found = document.map(|document| statements::read(document, holder)).unwrap_or_default();
     let state = if document.is_some() { ContainerState::Active } else { ContainerState::Deleted };
     let found = found.into_iter().map(|(of, granted)| {
-        (Part { object: key.clone(), installation: of.installation, share: of.share }, granted)
+        (Part { object: object.clone(), installation: of.installation, share: of.share }, granted)
     });
     let mut parts: BTreeMap<Part, Option<Granted>> = wanted.map(|part| (part.clone(), None)).collect();
     parts.extend(found.map(|(part, granted)| (part, Some(granted))));
@@ -115,19 +95,19 @@ fn containers<'p>(
         Some((container.id.clone(), container))
     };
     let others = document.map(|document| statements::others(document, place)).unwrap_or_default();
-    let theirs = theirs(place, key, others);
-    parts.into_iter().filter_map(container).chain(theirs.map(|theirs| (key.clone(), theirs))).collect()
+    let theirs = theirs(place, object, others);
+    parts.into_iter().filter_map(container).chain(theirs.map(|theirs| (object.clone(), theirs))).collect()
 }
 
-/// What other people's statements grant; the key itself stands for them.
-fn theirs(place: &Place<'_>, key: &Arn, principals: BTreeSet<Principal>) -> Option<Container> {
+/// What other people's statements grant; the object itself stands for them.
+fn theirs(place: &Place<'_>, object: &Arn, principals: BTreeSet<Principal>) -> Option<Container> {
     let nobody = Part {
-        object: key.clone(),
+        object: object.clone(),
         installation: String::new(),
         share: ShareKey { namespace: String::new(), name: String::new() },
     };
     let access = (!principals.is_empty()).then_some(Granted { principals, access: None })?;
-    let container = container(place, &nobody, key.clone(), ContainerState::Active, Some(&access));
+    let container = container(place, &nobody, object.clone(), ContainerState::Active, Some(&access));
     Some(Container {
         origin: Origin::OwnPolicy,
         tags: BTreeMap::new(),

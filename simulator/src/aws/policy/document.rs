@@ -1,16 +1,20 @@
-//! A key policy as KMS evaluates it. Statements that KMS has kept from former years but that say nothing valid have no
-//! effect (API_PutKeyPolicy \[D]), so reading refuses nothing; what may be put is for `admission` to say.
+//! A policy as its service evaluates it. Statements that a service has kept from former years but that say nothing valid
+//! have no effect (API_PutKeyPolicy \[D] for keys), so reading refuses nothing; what may be put is for `admission` to say.
 
 use serde_json::Value;
 
 use super::condition::{Condition, like};
+use super::dialect::{Dialect, Resource};
+use super::holder::Holder;
 use super::subject::Subject;
 
 /// A statement that has an effect.
 #[derive(Clone, Debug)]
-pub(super) struct Statement {
+pub(crate) struct Statement {
+    /// What its actions start with.
+    service: &'static str,
     pub(super) sid: String,
-    pub(super) allow: bool,
+    pub(crate) allow: bool,
     /// Those under `AWS`, and `*`.
     principals: Vec<String>,
     /// It is about everybody but its principals.
@@ -23,23 +27,30 @@ pub(super) struct Statement {
 
 /// A policy.
 #[derive(Clone, Debug)]
-pub(super) struct Document {
-    pub(super) statements: Vec<Statement>,
+pub(crate) struct Document {
+    pub(crate) statements: Vec<Statement>,
 }
 
 impl Document {
-    pub(super) fn read(text: &str) -> Self {
+    /// The policy of an object as it is.
+    pub(crate) fn of(holder: &Holder) -> Self {
+        Self::read(holder.dialect, &holder.arn, holder.text())
+    }
+
+    /// A policy as it would be on the object of an ARN.
+    pub(crate) fn read(dialect: &'static Dialect, arn: &str, text: &str) -> Self {
         let policy: Value = serde_json::from_str(text).unwrap_or_default();
+        let read = |statement| Statement::read(dialect, arn, statement);
         let statements = match policy.get("Statement") {
-            Some(Value::Array(statements)) => statements.iter().filter_map(Statement::read).collect(),
-            Some(single) => Statement::read(single).into_iter().collect(),
+            Some(Value::Array(statements)) => statements.iter().filter_map(read).collect(),
+            Some(single) => read(single).into_iter().collect(),
             None => Vec::new(),
         };
         Self { statements }
     }
 
     /// Whether a principal may call an operation directly: a condition about anything but who calls does not hold then.
-    pub(super) fn allows(&self, subject: &Subject, operation: &str) -> bool {
+    pub(crate) fn allows(&self, subject: &Subject, operation: &str) -> bool {
         self.judges(subject, operation, |holds| holds == Some(true))
     }
 
@@ -49,7 +60,7 @@ impl Document {
     }
 
     /// Whether no request of a principal for an operation can be allowed.
-    pub(super) fn denies(&self, subject: &Subject, operation: &str) -> bool {
+    pub(crate) fn denies(&self, subject: &Subject, operation: &str) -> bool {
         self.applies(false, subject, operation, |holds| holds == Some(true))
     }
 
@@ -72,6 +83,17 @@ impl Document {
         })
     }
 
+    /// What there is of statements that have an effect.
+    pub(crate) fn counts(&self) -> Counts {
+        let all = || self.statements.iter();
+        Counts {
+            statements: all().count(),
+            principals: all().map(|statement| statement.principals.len()).sum(),
+            conditions: all().map(|statement| statement.conditions.len()).sum(),
+            actions: all().map(|statement| statement.actions.len()).max().unwrap_or_default(),
+        }
+    }
+
     /// Whether an operation is denied to everybody without a condition.
     pub(super) fn denies_all(&self, operation: &str) -> bool {
         self.statements.iter().any(|statement| {
@@ -83,16 +105,32 @@ impl Document {
     }
 }
 
+/// How much there is of what services have quotas on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) statements: usize,
+    pub(crate) principals: usize,
+    pub(crate) conditions: usize,
+    /// Of the statement with the most.
+    pub(crate) actions: usize,
+}
+
 impl Statement {
     /// None: it has no effect.
-    fn read(element: &Value) -> Option<Self> {
+    fn read(dialect: &'static Dialect, arn: &str, element: &Value) -> Option<Self> {
         let allow = match element.get("Effect")?.as_str()? {
             "Allow" => true,
             "Deny" => false,
             _ => return None,
         };
         let sid = element.get("Sid").and_then(Value::as_str).unwrap_or_default().to_owned();
-        texts(element.get("Resource")).iter().any(|resource| resource == "*").then_some(())?;
+        let resources = texts(element.get("Resource"));
+        let is_about_it = match dialect.resource {
+            Resource::All => resources.iter().any(|resource| resource == "*"),
+            Resource::Own => resources.iter().any(|resource| like(resource, arn)),
+            Resource::Absent => true,
+        };
+        is_about_it.then_some(())?;
         let (principals, all_but) = match (element.get("Principal"), element.get("NotPrincipal")) {
             (Some(principals), None) => (principals, false),
             (None, Some(principals)) => (principals, true),
@@ -104,6 +142,7 @@ impl Statement {
             _ => return None,
         };
         Some(Self {
+            service: dialect.service,
             sid,
             allow,
             principals: aws_principals(principals),
@@ -115,7 +154,7 @@ impl Statement {
     }
 
     /// The principals that it is about; everybody, where it is about all but some.
-    pub(super) fn principals(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn principals(&self) -> impl Iterator<Item = &str> {
         let everybody = self.all_but.then_some("*");
         let named = self.principals.iter().filter(|_| !self.all_but).map(String::as_str);
         named.chain(everybody)
@@ -127,7 +166,7 @@ impl Statement {
 
     /// Whether it is about an operation, such as `Decrypt`; actions are compared without case.
     pub(super) fn acts(&self, operation: &str) -> bool {
-        let action = format!("kms:{operation}").to_ascii_lowercase();
+        let action = format!("{}:{operation}", self.service).to_ascii_lowercase();
         self.actions.iter().any(|pattern| like(&pattern.to_ascii_lowercase(), &action)) != self.other_actions
     }
 
@@ -142,7 +181,7 @@ impl Statement {
     }
 
     /// The values that its conditions limit a key (in lower case) to.
-    pub(super) fn limit(&self, key: &str) -> Option<&[String]> {
+    pub(crate) fn limit(&self, key: &str) -> Option<&[String]> {
         self.conditions.iter().find_map(|condition| condition.limit(key))
     }
 }

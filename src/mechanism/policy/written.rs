@@ -1,8 +1,8 @@
-//! Which policies were replaced by our own writes: KMS is eventually consistent, and what it shows may be from before them.
+//! Which policies were replaced by our own writes: AWS is eventually consistent, and what it shows may be from before them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use crate::{
@@ -11,9 +11,15 @@ use crate::{
     plan::expect::WINDOW_SECONDS,
 };
 
-/// The policies that were written lately, by object.
+/// The policies that were written lately, and those that were read last before a plan was made.
 #[derive(Debug, Default)]
-pub struct Written(Mutex<BTreeMap<Arn, Last>>);
+pub struct Written(Mutex<Notes>);
+
+#[derive(Debug, Default)]
+struct Notes {
+    written: BTreeMap<Arn, Last>,
+    seen: BTreeMap<Arn, Digest>,
+}
 
 #[derive(Debug)]
 struct Last {
@@ -39,11 +45,15 @@ impl Last {
 }
 
 impl Written {
+    fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether a policy that was read is from before our last write to that object.
     pub fn is_past(&self, object: &Arn, read: &Document, now: Timestamp) -> bool {
-        let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(last) = written.get_mut(object).filter(|last| last.counts(now)) else {
-            written.remove(object);
+        let mut notes = self.notes();
+        let Some(last) = notes.written.get_mut(object).filter(|last| last.counts(now)) else {
+            notes.written.remove(object);
             return false;
         };
         let read = fingerprint(read);
@@ -54,32 +64,46 @@ impl Written {
         last.former.contains(&read) && Some(&read) != last.latest.as_ref()
     }
 
+    /// Notes what a plan is made from.
+    pub fn saw(&self, object: &Arn, read: &Document) {
+        self.notes().seen.insert(object.clone(), fingerprint(read));
+    }
+
+    /// Whether a policy is neither what the plan was made from nor what we have made of that since: somebody has changed it, or
+    /// one of the two answers is old. To write on it could lose what the other one says.
+    pub fn is_another(&self, object: &Arn, read: &Document, now: Timestamp) -> bool {
+        let (notes, read) = (self.notes(), fingerprint(read));
+        let latest =
+            notes.written.get(object).filter(|last| last.counts(now)).and_then(|l| l.latest.as_ref());
+        latest != Some(&read) && notes.seen.get(object) != Some(&read)
+    }
+
     /// Notes that one policy was replaced by another.
     pub fn note(&self, object: &Arn, before: &Document, after: &Document, now: Timestamp) {
-        let mut last = self.taken(object, now).unwrap_or_else(|| Last::empty(now));
+        let mut notes = self.notes();
+        let mut last = notes.taken(object, now);
         last.former.insert(fingerprint(before));
         last.former.extend(last.latest.replace(fingerprint(after)));
-        self.put(object, Last { perhaps: None, at: now, ..last });
+        notes.written.insert(object.clone(), Last { perhaps: None, at: now, ..last });
     }
 
     /// Notes that one policy was perhaps replaced by another: it was, once a reading shows it.
     pub fn perhaps(&self, object: &Arn, before: &Document, after: &Document, now: Timestamp) {
-        let last = self.taken(object, now).unwrap_or_else(|| Last::empty(now));
+        let mut notes = self.notes();
+        let last = notes.taken(object, now);
         let perhaps = Some((fingerprint(before), fingerprint(after)));
-        self.put(object, Last { perhaps, at: now, ..last });
-    }
-
-    fn taken(&self, object: &Arn, now: Timestamp) -> Option<Last> {
-        let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        written.remove(object).filter(|last| last.counts(now))
-    }
-
-    fn put(&self, object: &Arn, last: Last) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(object.clone(), last);
+        notes.written.insert(object.clone(), Last { perhaps, at: now, ..last });
     }
 }
 
-/// Of what a policy says, however KMS spells it.
+impl Notes {
+    fn taken(&mut self, object: &Arn, now: Timestamp) -> Last {
+        let last = self.written.remove(object).filter(|last| last.counts(now));
+        last.unwrap_or_else(|| Last::empty(now))
+    }
+}
+
+/// Of what a policy says, however AWS spells it.
 fn fingerprint(document: &Document) -> Digest {
     Digest::of(document.statements().iter().map(|statement| format!("{:?}", statement.normalized())))
 }
@@ -103,6 +127,8 @@ mod tests {
             ["111111111111", "222222222222", "333333333333", "444444444444"].map(policy);
         let written = Written::default();
         assert!(!written.is_past(&key, &first, at(0)));
+        written.saw(&key, &first);
+        assert!(!written.is_another(&key, &first, at(0)) && written.is_another(&key, &other, at(0)));
         written.note(&key, &first, &second, at(0));
         written.note(&key, &second, &third, at(10));
         // document, when, whether it is of the past
@@ -115,6 +141,8 @@ mod tests {
             (&second, 610, false),
             (&first, 611, false),
         ];
+        // Our own latest is known without a reading; what it was made from is past already.
+        assert!(!written.is_another(&key, &third, at(20)) && written.is_another(&key, &second, at(20)));
         for (document, when, past) in table {
             assert_eq!(written.is_past(&key, document, at(when)), past, "{when}");
         }

@@ -1,56 +1,31 @@
-//! What key policies really grant outside of the accounts that own the keys.
+//! What policies really grant outside of the accounts that own the objects.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::Key;
 use super::condition::like;
 use super::document::{Document, Statement};
+use super::holder::Holder;
 use super::subject::{Subject, account_named, identity};
 use crate::aws::organizations::Organization;
 use crate::aws::ram::principal::{Principal, is_account};
 use crate::aws::world::World;
 
-/// What has an effect for callers of other accounts (key-policy-modifying-external-accounts.html \[D]); other actions in a
-/// policy give such a caller nothing.
-const ACROSS_ACCOUNTS: [&str; 20] = [
-    "CreateGrant",
-    "Decrypt",
-    "DeriveSharedSecret",
-    "DescribeKey",
-    "Encrypt",
-    "GenerateDataKey",
-    "GenerateDataKeyPair",
-    "GenerateDataKeyPairWithoutPlaintext",
-    "GenerateDataKeyWithoutPlaintext",
-    "GenerateMac",
-    "GetKeyRotationStatus",
-    "GetPublicKey",
-    "ListGrants",
-    "ReEncryptFrom",
-    "ReEncryptTo",
-    "RetireGrant",
-    "RevokeGrant",
-    "Sign",
-    "Verify",
-    "VerifyMac",
-];
-
-/// A grant by a key's policy: this principal outside of the owning account may use this key.
+/// A grant by an object's policy: this principal outside of the owning account may use this object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct KeyGrant {
-    /// Account that owns the key.
+pub struct PolicyGrant {
+    /// Account that owns the object.
     pub owner: String,
-    /// Region of the key.
+    /// Region of the object.
     pub region: String,
-    /// ARN of the key.
-    pub key: String,
+    /// ARN of the key, secret, repository or queue.
+    pub object: String,
     /// Account id; ARN of a role, user or session; ARN of an organization or unit; `*` for everybody; or, where a path of
     /// `aws:PrincipalOrgPaths` is no unit of today, that path as it is written.
     pub principal: String,
-    /// What it may do with the key, such as `Decrypt`, whatever patterns say so.
+    /// What it may do with the object, such as `Decrypt`, whatever patterns say so.
     pub actions: BTreeSet<String>,
     /// Outside the owner's organization.
     pub external: bool,
@@ -59,50 +34,52 @@ pub struct KeyGrant {
 }
 
 impl World {
-    /// All grants by key policies at `now`, whatever lags readers have and whatever state a key is in: a disabled key's
-    /// policy is in force again the moment that somebody enables it.
+    /// All grants by policies of keys, secrets, repositories and queues at `now`, whatever lags readers have and whatever
+    /// state an object is in: a disabled key's policy is in force again the moment that somebody enables it.
     ///
     /// A condition about something else than the principal, such as `kms:ViaService`, narrows no principal and counts as
     /// one that may hold. What is denied for certain is left out; of `*`, organizations and units only what is denied to
     /// everybody without a condition. Services, federations and principals that are deleted are granted nothing here.
-    pub fn key_grants(&mut self, now: f64) -> BTreeSet<KeyGrant> {
+    pub fn policy_grants(&mut self, now: f64) -> BTreeSet<PolicyGrant> {
         self.advance(now);
-        self.kms.keys.values().flat_map(|key| self.grants_on(key)).collect()
+        self.holders().flat_map(|holder| self.grants_on(holder)).collect()
     }
 
-    /// The accounts besides the owner's that a key's policy lets use it at `now`, each as a whole or a role in it; exact
-    /// also where denies or conditions cut accounts out of an organization. Conditions as in [`World::key_grants`].
-    pub fn key_reach(&mut self, now: f64, key: &str) -> BTreeSet<String> {
+    /// The accounts besides the owner's that an object's policy lets use it at `now`, each as a whole or a role in it; exact
+    /// also where denies or conditions cut accounts out of an organization. Conditions as in [`World::policy_grants`].
+    pub fn policy_reach(&mut self, now: f64, object: &str) -> BTreeSet<String> {
         self.advance(now);
-        let Some(key) = self.kms.keys.get(key) else {
+        let Some(holder) = self.holder(object) else {
             return BTreeSet::new();
         };
-        let document = Document::read(&key.policy);
-        let foreign = self.directory.accounts.keys().filter(|account| **account != key.account);
+        let document = Document::of(holder);
+        let foreign = self.directory.accounts.keys().filter(|account| **account != holder.account);
         let mut reached: BTreeSet<String> =
-            foreign.filter(|account| self.is_usable_from(&document, key, account)).cloned().collect();
-        let facts = self.grants_on(key);
+            foreign.filter(|account| self.is_usable_from(&document, holder, account)).cloned().collect();
+        let facts = self.grants_on(holder);
         reached.extend(facts.iter().filter_map(|fact| account_of(&fact.principal)).map(ToOwned::to_owned));
         reached
     }
 
-    fn is_usable_from(&self, document: &Document, key: &Key, account: &str) -> bool {
-        let partition = crate::aws::caller::partition(&key.region);
+    fn is_usable_from(&self, document: &Document, holder: &Holder, account: &str) -> bool {
+        let partition = crate::aws::caller::partition(&holder.region);
         let roles = self.roles.keys().filter(|(of, _)| of == account);
         let roles = roles
             .map(|(_, role)| self.subject(account, &format!("arn:{partition}:iam::{account}:role/{role}")));
-        let mut subjects = roles.chain([self.root_of(account, &key.region)]);
-        subjects.any(|subject| ACROSS_ACCOUNTS.iter().any(|action| document.may_allow(&subject, action)))
+        let mut subjects = roles.chain([self.root_of(account, &holder.region)]);
+        subjects.any(|subject| {
+            holder.dialect.across_accounts.iter().any(|action| document.may_allow(&subject, action))
+        })
     }
 
-    fn grants_on(&self, key: &Key) -> Vec<KeyGrant> {
-        let document = Document::read(&key.policy);
+    fn grants_on(&self, holder: &Holder) -> Vec<PolicyGrant> {
+        let document = Document::of(holder);
         let mut granted: BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)> = BTreeMap::new();
         for statement in document.statements.iter().filter(|statement| statement.allow) {
-            for principal in self.granted_by(key, statement) {
-                let actions = ACROSS_ACCOUNTS.into_iter().filter(|action| statement.acts(action));
-                let left = actions.filter(|action| !self.is_denied(&document, key, &principal, action));
-                let left: Vec<String> = left.map(ToOwned::to_owned).collect();
+            for principal in self.granted_by(holder, statement) {
+                let actions = holder.dialect.across_accounts.iter().filter(|action| statement.acts(action));
+                let left = actions.filter(|action| !self.is_denied(&document, holder, &principal, action));
+                let left: Vec<String> = left.map(|action| (*action).to_owned()).collect();
                 let (actions, sids) = granted.entry(principal).or_default();
                 if !left.is_empty() {
                     sids.insert(statement.sid.clone());
@@ -111,72 +88,73 @@ impl World {
             }
         }
         granted.retain(|_, (actions, _)| !actions.is_empty());
-        let grant = |(principal, (actions, sids)): (String, (BTreeSet<String>, BTreeSet<String>))| KeyGrant {
-            owner: key.account.clone(),
-            region: key.region.clone(),
-            key: key.arn.clone(),
-            external: self.is_outside(&key.account, &principal),
-            principal,
-            actions,
-            sids,
-        };
+        let grant =
+            |(principal, (actions, sids)): (String, (BTreeSet<String>, BTreeSet<String>))| PolicyGrant {
+                owner: holder.account.clone(),
+                region: holder.region.clone(),
+                object: holder.arn.clone(),
+                external: self.is_outside(&holder.account, &principal),
+                principal,
+                actions,
+                sids,
+            };
         granted.into_iter().map(grant).collect()
     }
 
-    fn is_denied(&self, document: &Document, key: &Key, principal: &str, action: &str) -> bool {
+    fn is_denied(&self, document: &Document, holder: &Holder, principal: &str, action: &str) -> bool {
         if document.denies_all(action) {
             return true;
         }
         let Some(account) = account_of(principal) else {
             return false;
         };
-        document.denies(&self.subject_named(key, account, principal), action)
+        document.denies(&self.subject_named(holder, account, principal), action)
     }
 
-    fn subject_named(&self, key: &Key, account: &str, name: &str) -> Subject {
-        if is_account(name) { self.root_of(account, &key.region) } else { self.subject(account, name) }
+    fn subject_named(&self, holder: &Holder, account: &str, name: &str) -> Subject {
+        if is_account(name) { self.root_of(account, &holder.region) } else { self.subject(account, name) }
     }
 
     /// The principals of other accounts that a statement allows something.
-    fn granted_by(&self, key: &Key, statement: &Statement) -> BTreeSet<String> {
+    fn granted_by(&self, holder: &Holder, statement: &Statement) -> BTreeSet<String> {
         let mut granted = BTreeSet::new();
         for principal in statement.principals() {
             if principal == "*" {
-                granted.extend(self.everybody_within(key, statement));
+                granted.extend(self.everybody_within(holder, statement));
             } else if let Some(account) = account_named(principal) {
-                granted.extend(self.account_within(key, statement, account));
+                granted.extend(self.account_within(holder, statement, account));
             } else {
-                granted.extend(self.granted_to(key, statement, principal));
+                granted.extend(self.granted_to(holder, statement, principal));
             }
         }
         granted
     }
 
     /// What the conditions of a statement make of an account: ARNs in it, where they are limited to such.
-    fn account_within(&self, key: &Key, statement: &Statement, account: &str) -> Vec<String> {
+    fn account_within(&self, holder: &Holder, statement: &Statement, account: &str) -> Vec<String> {
         let Some(arns) = statement.limit("aws:principalarn") else {
-            return self.granted_to(key, statement, account).into_iter().collect();
+            return self.granted_to(holder, statement, account).into_iter().collect();
         };
         let within = |arn: &String| match account_of(arn) {
-            Some(of) if of == account => self.granted_to(key, statement, arn),
+            Some(of) if of == account => self.granted_to(holder, statement, arn),
             Some(_) => None,
             // Of every account, such as `arn:aws:iam::*:role/backup`.
             None => {
                 let may_hold = statement.holds(&self.subject(account, arn)) != Some(false);
-                (may_hold && account != key.account).then(|| account.to_owned())
+                (may_hold && account != holder.account).then(|| account.to_owned())
             }
         };
         arns.iter().filter_map(within).collect()
     }
 
     /// What the conditions of a statement make of `*`: the narrowest of ARNs, accounts, paths and organizations.
-    fn everybody_within(&self, key: &Key, statement: &Statement) -> Vec<String> {
+    fn everybody_within(&self, holder: &Holder, statement: &Statement) -> Vec<String> {
         let accounts =
             statement.limit("aws:principalaccount").or_else(|| statement.limit("kms:calleraccount"));
         let named = statement.limit("aws:principalarn").or(accounts);
         if let Some(named) = named {
             let of = |name: &String| match account_of(name) {
-                Some(_) => self.granted_to(key, statement, name),
+                Some(_) => self.granted_to(holder, statement, name),
                 None => Some("*".to_owned()),
             };
             return named.iter().filter_map(of).collect();
@@ -196,10 +174,10 @@ impl World {
     }
 
     /// An account or an ARN in another account, where it exists and the statement's conditions may hold for it.
-    fn granted_to(&self, key: &Key, statement: &Statement, name: &str) -> Option<String> {
-        let account = account_of(name).filter(|account| *account != key.account)?;
-        let subject = self.subject_named(key, account, name);
-        let exists = name.contains('*') || self.principal_exists(key, name);
+    fn granted_to(&self, holder: &Holder, statement: &Statement, name: &str) -> Option<String> {
+        let account = account_of(name).filter(|account| *account != holder.account)?;
+        let subject = self.subject_named(holder, account, name);
+        let exists = name.contains('*') || self.principal_exists(holder, name);
         (exists && statement.holds(&subject) != Some(false)).then(|| name.to_owned())
     }
 

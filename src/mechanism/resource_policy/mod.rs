@@ -1,0 +1,8 @@
+//! Secrets, repositories and queues: what their policies are like, and how they are read and replaced.
+//!
+//! One file a service; none of their policies has a version that a write could ask for (mechanisms.md §3.7). What all of
+//! them do with statements is beside this folder.
+
+pub mod queue;
+pub mod repository;
+pub mod secret;
