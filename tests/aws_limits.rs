@@ -138,6 +138,11 @@ async fn reads_and_writes_of_a_cell_and_operations_of_the_organization_do_not_sh
     cell.of("CreateResourceShare").throttled();
     assert_eq!(cell.of("GetResourceShares").rate(), CellRates::default().read);
     assert!(cell.of("TagResource").rate().per_second < CellRates::default().write.per_second);
+    // Nor do services.
+    for other in ["PutKeyPolicy", "SetQueueAttributes", "SetRepositoryPolicy", "PutResourcePolicy"] {
+        assert_eq!(cell.of(other).rate(), CellRates::default().write, "{other}");
+        cell.of(other).throttled();
+    }
 
     let organization = Limits::organization();
     organization.of("ListAccounts").throttled();

@@ -202,6 +202,9 @@ fn by_text(code: &str, message: &str) -> Option<Disposition> {
         Disposition::UserMustAct(Remedy::CorrectPrincipal)
     } else if code == "InvalidParameter" && says("already been disassociated") {
         Disposition::AlreadyDone
+    } else if code == "InvalidRequest" && says("marked for deletion") {
+        // A secret that is to be deleted lets nobody in any more, and tells nothing but that.
+        Disposition::Replan(Replan::UnknownResource)
     } else if says("account is suspended") || says("account is currently blocked") {
         Disposition::AccountSuspended
     } else {

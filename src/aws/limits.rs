@@ -5,7 +5,11 @@ use std::{collections::BTreeMap, sync::Mutex, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{fence::is_read, locked};
+use super::{
+    fence::is_read,
+    locked,
+    operations::{Operation, Service},
+};
 
 /// The most that a bucket lets pass: `burst` calls at once, and `per_second` in the long run.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -22,7 +26,7 @@ impl Rate {
     }
 }
 
-/// What a cell's buckets start from. No RAM rates are published (ram.md §5): these are assumptions \[X\], generous in
+/// What a cell's buckets for each service start from. No RAM rates are published (ram.md §5): these are assumptions \[X\], generous in
 /// the burst so that a first run is quick, and corrected by what AWS answers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CellRates {
@@ -162,12 +166,18 @@ pub struct Limits {
     read: Limiter,
     write: Limiter,
     operations: BTreeMap<&'static str, Limiter>,
+    /// For reads and for writes of services besides the first: AWS throttles each by itself.
+    services: BTreeMap<Service, (Limiter, Limiter)>,
 }
 
 impl Limits {
-    /// One bucket for reads and one for writes: an account's region.
+    /// For each service one bucket for reads and one for writes: an account's region.
     pub fn cell(rates: &CellRates) -> Self {
-        Self { read: Limiter::new(rates.read), write: Limiter::new(rates.write), operations: BTreeMap::new() }
+        let pair = || (Limiter::new(rates.read), Limiter::new(rates.write));
+        let (read, write) = pair();
+        let others = [Service::Ecr, Service::Kms, Service::SecretsManager, Service::Sqs];
+        let services = others.into_iter().map(|service| (service, pair())).collect();
+        Self { read, write, operations: BTreeMap::new(), services }
     }
 
     /// A bucket for each Organizations operation that this product calls, with AWS's figures for one account
@@ -175,12 +185,15 @@ impl Limits {
     pub fn organization() -> Self {
         let operations = ORGANIZATION_RATES.iter().map(|(operation, rate)| (*operation, Limiter::new(*rate)));
         let slow = Rate::new(1.0, 2);
-        Self { read: Limiter::new(slow), write: Limiter::new(slow), operations: operations.collect() }
+        let (read, write) = (Limiter::new(slow), Limiter::new(slow));
+        Self { read, write, operations: operations.collect(), services: BTreeMap::new() }
     }
 
     /// The bucket that an operation draws from.
     pub fn of(&self, operation: &str) -> &Limiter {
-        let general = if is_read(operation) { &self.read } else { &self.write };
+        let service = Operation::named(operation).and_then(|known| self.services.get(&known.service));
+        let (read, write) = service.map_or((&self.read, &self.write), |(read, write)| (read, write));
+        let general = if is_read(operation) { read } else { write };
         self.operations.get(operation).unwrap_or(general)
     }
 }

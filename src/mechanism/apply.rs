@@ -162,7 +162,7 @@ fn not_ours(hands: Hands<'_>, chain: &Chain, step: &Step) -> Option<Failure> {
     if let Some(object) = found.filter(|c| !c.state.is_live()).and_then(|c| object_of(&c.id)) {
         return Some(Failure {
             reason: Reason::ResourceUnknown,
-            message: format!("there is no {object} in AWS; correct the ARN, or wait if it was just made"),
+            message: format!("there is no {object} in AWS; write its whole ARN, or wait if it was just made"),
             then: Then::PersonMustAct,
             certain: true,
         });

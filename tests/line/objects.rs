@@ -4,11 +4,12 @@
 use serde_json::{Value, json};
 use sharekeeper::api::Reason;
 use simulator::aws::{
+    Caller, example,
     policy::{NewObject, ObjectKind},
     weather::{Fault, Moment, Trouble},
 };
 
-use crate::world::{DATA, KEY, PARTNER, QUEUE, REPOSITORY, SECRET, TGW, WEB, World, set, share};
+use crate::world::{DATA, KEY, PARTNER, QUEUE, REPOSITORY, SECRET, TGW, WEB, World, policy, set, share};
 
 /// One of each service: with the calls that put its policy and take it away.
 const OBJECTS: [(&str, &str, &str); 3] = [
@@ -332,4 +333,152 @@ async fn a_queue_is_gone_only_once_no_listing_has_it() {
     world.weather(|weather| weather.faults.clear());
     world.rest(700).await;
     world.until_gone("hub").await;
+}
+
+/// What AWS refuses of somebody else's statement holds up nobody's revocation: only what lets somebody in.
+#[tokio::test(start_paused = true)]
+async fn an_open_statement_of_somebody_elses_holds_up_no_revocation() {
+    let mut world = World::with_objects(509).await;
+    world.apply(of("hub", SECRET, json!([{"account": DATA}, {"account": WEB}]))).await;
+    world.start();
+    world.until_ready("hub").await;
+    let mut open: Value = serde_json::from_str(&policy_of(&world, SECRET).unwrap()).unwrap();
+    open["Statement"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"Sid": "Theirs", "Effect": "Allow", "Principal": "*",
+        "Action": "secretsmanager:DescribeSecret", "Resource": "*"}));
+    world.put_policy(SECRET, Some(&open.to_string()));
+    world.apply(of("hub", SECRET, json!([{"account": DATA}]))).await;
+    world.until_ready("hub").await;
+    assert!(!policy_of(&world, SECRET).unwrap().contains(WEB));
+    world.apply(of("hub", SECRET, json!([{"account": DATA}, {"account": WEB}]))).await;
+    let said = world.until_says("hub", "Ready", "False", "PolicyInvalid").await;
+    assert!(said.to_string().contains("PublicPolicyException"), "{said:#}");
+    world.delete_share("hub").await;
+    world.until_gone("hub").await;
+    let left = policy_of(&world, SECRET).unwrap();
+    assert!(left.contains("Theirs") && !left.contains("Sharekeeper"), "{left}");
+}
+
+/// A secret that is marked for deletion lets nobody in: its Share says that it is not there, and can go.
+#[tokio::test(start_paused = true)]
+async fn a_secret_that_is_to_be_deleted_holds_no_share() {
+    let mut world = World::with_objects(510).await;
+    world.apply(of("hub", SECRET, json!([{"account": DATA}]))).await;
+    world.start();
+    world.until_ready("hub").await;
+    let caller = Caller::administrator(example::NETWORK_PROD, example::REGION);
+    let marked =
+        world.aws.world().call(&caller, "secretsmanager", "DeleteSecret", &json!({"SecretId": SECRET}));
+    marked.unwrap();
+    world.rest(1300).await;
+    let said = world.all_stored("shares").remove(0);
+    assert!(said.to_string().contains("ResourceUnknown"), "{said:#}");
+    world.delete_share("hub").await;
+    world.until_gone("hub").await;
+    world.rests().await;
+}
+
+/// AWS takes a secret's ARN without the six characters at its end, too. Here one secret has one name.
+#[tokio::test(start_paused = true)]
+async fn a_secret_is_named_by_its_whole_arn() {
+    let mut world = World::with_objects(511).await;
+    let part = SECRET.rsplit_once('-').unwrap().0;
+    world.apply(of("hub", part, json!([{"account": DATA}]))).await;
+    world.start();
+    let said = world.until_says("hub", "Ready", "False", "ResourceUnknown").await;
+    assert!(said.to_string().contains("whole ARN"), "{said:#}");
+    world.rest(4000).await;
+    assert_eq!((policy_of(&world, SECRET), world.writes_to_objects()), (None, vec![]));
+    world.delete_share("hub").await;
+    world.until_gone("hub").await;
+}
+
+/// A replica has its primary's policy: it is neither shared by itself nor looked through.
+#[tokio::test(start_paused = true)]
+async fn a_replica_is_shared_in_its_primary_region() {
+    let mut world = World::with_objects(512).await;
+    world
+        .apply(set(json!({"undeclared": {"action": "Delete", "gracePeriod": "0s", "objects": "All"}})))
+        .await;
+    let ours = statement_of_ours("network-team", "elsewhere");
+    let replica = world.add_object(NewObject {
+        kind: ObjectKind::Secret,
+        name: "copy".into(),
+        key: Some(KEY.into()),
+        primary: Some("eu-central-1".into()),
+        policy: Some(ours.clone()),
+        ..NewObject::default()
+    });
+    world.start();
+    world.rest(9000).await;
+    assert!(world.all_stored("undeclaredshares").iter().all(|record| !record.to_string().contains(&replica)));
+    world.apply(of("hub", &replica, json!([{"account": DATA}]))).await;
+    let said = world.until_says("hub", "Ready", "False", "InvalidRequest").await;
+    assert!(said.to_string().contains("a replica of a secret in eu-central-1"), "{said:#}");
+    assert_eq!((policy_of(&world, &replica), world.writes_to_objects()), (Some(ours), vec![]));
+}
+
+fn statement_of_ours(namespace: &str, name: &str) -> String {
+    let sid = format!("SharekeeperXtestX{}X{name}XA", namespace.replace('-', "H"));
+    json!({"Version": "2012-10-17", "Statement": [{"Sid": sid, "Effect": "Allow", "Principal": {"AWS": format!("arn:aws:iam::{DATA}:root")},
+        "Action": ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"], "Resource": "*"}]})
+    .to_string()
+}
+
+/// A Share of an object that cannot be read can be let go by the word of a person, and what it granted is on record.
+#[tokio::test(start_paused = true)]
+async fn a_share_of_what_cannot_be_read_can_be_abandoned() {
+    let mut world = World::with_objects(513).await;
+    world.apply(of("hub", QUEUE, json!([{"account": DATA}]))).await;
+    world.start();
+    world.until_ready("hub").await;
+    world.weather(|weather| {
+        weather.faults.push(Fault::always("GetQueueAttributes", Moment::Before, Trouble::AccessDenied));
+    });
+    world.rest(700).await;
+    world.delete_share("hub").await;
+    world.rest(1300).await;
+    let uid = world.share("hub").await.unwrap().metadata.uid.unwrap();
+    world.annotate("hub", "sharekeeper.dev/abandon", &uid).await;
+    world.until_gone("hub").await;
+    let records = world.all_stored("undeclaredshares");
+    assert!(
+        records.iter().any(|record| record["status"]["id"] == format!("{QUEUE}#test/network-team/hub")),
+        "{records:?}"
+    );
+    assert!(policy_of(&world, QUEUE).is_some());
+}
+
+/// Statements and principals are counted where the service counts them.
+#[tokio::test(start_paused = true)]
+async fn a_queue_with_as_many_statements_as_it_takes_is_not_written() {
+    let mut world = World::with_objects(514).await;
+    let statement = |n: usize| json!({"Sid": format!("Theirs{n}"), "Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "sqs:GetQueueUrl", "Resource": QUEUE});
+    let all: Vec<Value> = (0..20).map(statement).collect();
+    world.put_policy(QUEUE, Some(&json!({"Version": "2012-10-17", "Statement": all}).to_string()));
+    world.apply(of("hub", QUEUE, json!([{"account": DATA}]))).await;
+    world.start();
+    let said = world.until_says("hub", "Ready", "False", "QuotaExceeded").await;
+    assert!(said.to_string().contains("21 statements, and 20 are the most"), "{said:#}");
+    assert!(world.writes_to_objects().is_empty());
+}
+
+/// Roles of the owner's own account can use what the account's own key encrypts.
+#[tokio::test(start_paused = true)]
+async fn a_default_key_is_no_obstacle_inside_the_owners_account() {
+    let mut world = World::with_objects(515).await;
+    let secret = world.add_object(NewObject {
+        kind: ObjectKind::Secret,
+        name: "plain".into(),
+        ..NewObject::default()
+    });
+    let roles = json!({"resourceTypes": ["secretsmanager:Secret"], "organizationalUnits": ["Root/Infrastructure"], "principals": ["role"]});
+    world.apply(policy("roles", roles)).await;
+    let role = format!("arn:aws:iam::{}:role/{}", example::NETWORK_PROD, example::ROLE);
+    world.apply(of("hub", &secret, json!([{"role": role}]))).await;
+    world.start();
+    world.until_ready("hub").await;
+    assert!(policy_of(&world, &secret).unwrap().contains(&role));
 }

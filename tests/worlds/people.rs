@@ -272,7 +272,8 @@ impl People {
             let world = self.stage.aws.world();
             (world.weather().lags, !world.weather().failures.is_empty())
         };
-        let late = [lags.list, lags.read, lags.association, lags.disassociation, lags.permission].map(longest);
+        let late =
+            [lags.list, lags.read, lags.association, lags.disassociation, lags.permission].map(longest);
         if fails || late.iter().sum::<f64>() > 0.0 {
             return None;
         }

@@ -28,7 +28,7 @@ use crate::{
         organization,
     },
     mechanism::{
-        policy::written::Written,
+        policy::{Purpose, written::Written},
         ram::{failure, observe},
     },
     model::{Arn, Cell, ShareKey, Slot, Timestamp},
@@ -91,7 +91,9 @@ pub(super) async fn read(sessions: &session::Sessions, gathered: &Gathered) -> R
     let mut listing = observe::everything(&clients).await.map_err(|error| failure::unknown(&error))?;
     let parts = objects::parts(gathered, &gathered.resolve());
     let (asked, written) = (objects::of(&parts), Written::default());
-    listing.replace(objects::read(gathered, &clients, &written, &asked, &parts, gathered.now).await);
+    listing.replace(
+        objects::read(gathered, &clients, &written, &asked, &parts, Purpose::Plan, gathered.now).await,
+    );
     Ok(listing)
 }
 

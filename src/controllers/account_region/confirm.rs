@@ -15,7 +15,10 @@ use crate::{
     aws::session::CellClients,
     controllers::{chain_of, context::Context, share::cell},
     kube::watched::Guarded,
-    mechanism::{policy::written::Written, ram::observe},
+    mechanism::{
+        policy::{Purpose, written::Written},
+        ram::observe,
+    },
     model::{Arn, Part, ShareKey, Slot},
     mutant::{self, Mutant},
     plan::{
@@ -102,7 +105,9 @@ pub(super) async fn look(
     };
     let parts: BTreeSet<Part> = parts.iter().filter_map(Part::parse).collect();
     let now = context.now();
-    listing.replace(objects::read(gathered, clients, written, &objects::of(&parts), &parts, now).await);
+    let objects = objects::of(&parts);
+    let read = objects::read(gathered, clients, written, &objects, &parts, Purpose::Confirm, now);
+    listing.replace(read.await);
     Ok(Confirmed {
         declared: shares.iter().map(|share| declarer(share, gathered)).collect(),
         unchanged: same_rules && same_records,
@@ -125,7 +130,14 @@ impl Confirmed {
             return Some("what it was decided by has changed meanwhile".to_owned());
         }
         let Some(found) = self.listing.containers.get(id) else {
-            return Some("AWS does not show it any more".to_owned());
+            let shown_before =
+                Part::parse(id).is_some_and(|part| !self.listing.objects.contains(&part.object));
+            let why = if shown_before {
+                "its policy cannot be read now, or is shown as it was before the last write"
+            } else {
+                "AWS does not show it any more"
+            };
+            return Some(why.to_owned());
         };
         if found.basis() != chain.basis {
             return Some("it is not as it was when its removal was planned".to_owned());

@@ -20,6 +20,7 @@ use crate::{
     model::{Arn, ShareKey, Slot},
     plan::{
         chain::{Chain, Owner},
+        change::Effect,
         desired::Desired,
         observed::{
             AssociationState, AttachedPermission, Container, ContainerState as State, Listing, Origin, Row,
@@ -58,7 +59,7 @@ pub async fn execute(
         due.into_iter().partition(|chain| chain.container.as_ref().is_none_or(|id| observed.read.covers(id)));
     receipts.extend(unread.into_iter().flat_map(|chain| not_sent(chain, UNREAD)));
     let (behind, due): (Vec<&Chain>, Vec<&Chain>) =
-        due.into_iter().partition(|chain| plan.may_overwrite(&chain.owner));
+        due.into_iter().partition(|chain| widens(chain) && plan.may_overwrite(&chain.owner));
     receipts.extend(behind.into_iter().flat_map(|chain| not_sent(chain, BEHIND)));
     if due.is_empty() {
         return receipts;
@@ -240,11 +241,16 @@ fn objection(rules: &Result<bool, String>) -> Option<String> {
 
 /// Why a chain is not sent that came due after this pass had read AWS.
 const UNREAD: &str = "the share is read first";
-/// Why a chain is not sent that would write on a policy which is perhaps an old one.
-const BEHIND: &str = "another Share's statements in the same policy were written lately and are not shown yet; it is sent once they are, or cannot come any more";
+/// Why a chain is not sent that would write on a policy which is perhaps an old one. What only takes away is sent: whom that cuts
+/// off by mistake is let in again by his own Share, and to let nobody keep what was revoked matters more.
+const BEHIND: &str = "another Share's statements in the same policy may have been written lately and are not shown; it is sent once they are, or cannot come any more";
 /// Why a chain is not sent whose Share is another by now.
 const OUTDATED: &str =
     "the Share is not what it was when this was planned, or cannot be read now; it is planned anew";
+
+fn widens(chain: &Chain) -> bool {
+    chain.steps.iter().any(|step| step.effect != Effect::Narrow)
+}
 
 fn not_recorded(chain: &Chain) -> Vec<Receipt> {
     not_sent(chain, "it is sent once it is on record in the Share's status")

@@ -14,7 +14,7 @@ use crate::{
     aws::session::CellClients,
     controllers::context::OrganizationView,
     mechanism::{
-        policy::{Reach, observe, store, written::Written},
+        policy::{Purpose, Reach, observe, store, written::Written},
         ram::failure,
         statements::Place,
     },
@@ -27,7 +27,7 @@ use crate::{
 
 /// How often all objects of a cell are looked through for what nobody declared.
 const ROUND: Duration = Duration::from_secs(3600);
-/// How many of them a whole reading reads beside those that Shares declare.
+/// About how many of them a whole reading reads beside those that Shares declare.
 const SLICE: usize = 25;
 
 /// Where the looking through stands.
@@ -35,8 +35,8 @@ const SLICE: usize = 25;
 pub struct Round {
     /// All objects there are, as those of each kind were last listed.
     all: BTreeMap<ObjectKind, BTreeSet<Arn>>,
-    /// Those that this round has still to read.
-    todo: BTreeSet<Arn>,
+    /// Those of each kind that this round has still to read.
+    todo: BTreeMap<ObjectKind, BTreeSet<Arn>>,
     next: Option<Instant>,
     /// Why those of a kind could not be listed, and since when.
     problems: BTreeMap<ObjectKind, (Unknown, Timestamp)>,
@@ -46,6 +46,14 @@ impl Round {
     /// Why not all objects of a way of sharing could be listed, and since when.
     pub fn problem(&self, mechanism: Mechanism) -> Option<&(Unknown, Timestamp)> {
         self.problems.iter().find(|(kind, _)| kind.mechanism() == mechanism).map(|(_, problem)| problem)
+    }
+
+    fn take_up(&mut self, objects: Vec<Arn>) {
+        for object in objects {
+            if let Some(kind) = ObjectKind::of(&object) {
+                self.todo.entry(kind).or_default().insert(object);
+            }
+        }
     }
 
     fn has(&self, object: &Arn) -> bool {
@@ -60,16 +68,20 @@ impl Round {
         at: Timestamp,
     ) -> BTreeSet<Arn> {
         let now = Instant::now();
+        self.all.retain(|kind, _| kinds.contains(kind));
+        self.problems.retain(|kind, _| kinds.contains(kind));
+        self.todo.retain(|kind, objects| kinds.contains(kind) && !objects.is_empty());
         if self.todo.is_empty() && self.next.is_none_or(|next| now >= next) {
             self.next = Some(now + spread(ROUND, &clients.cell.to_string()));
-            self.all.retain(|kind, _| kinds.contains(kind));
-            self.problems.retain(|kind, _| kinds.contains(kind));
             for kind in kinds {
                 self.list(clients, *kind, at).await;
             }
         }
-        let slice: BTreeSet<Arn> = self.todo.iter().take(SLICE).cloned().collect();
-        self.todo.retain(|object| !slice.contains(object));
+        // Each kind in its turn, so that many of one do not hold up the others.
+        let mut slice = BTreeSet::new();
+        while slice.len() < SLICE && self.todo.values().any(|objects| !objects.is_empty()) {
+            slice.extend(self.todo.values_mut().filter_map(BTreeSet::pop_first));
+        }
         slice
     }
 
@@ -78,7 +90,7 @@ impl Round {
         match store::all(clients, kind).await {
             Ok(all) => {
                 self.problems.remove(&kind);
-                self.todo.extend(all.iter().cloned());
+                self.todo.insert(kind, all.clone());
                 self.all.insert(kind, all);
             }
             Err(error) => {
@@ -99,11 +111,11 @@ pub(super) async fn read_with_others(
 ) -> Listing {
     let slice = memory.round.slice(clients, &kinds(&gathered.set), now).await;
     let asked: BTreeSet<Arn> = of(parts).into_iter().chain(slice).collect();
-    let mut read = read(gathered, clients, &memory.written, &asked, parts, now).await;
+    let mut read = read(gathered, clients, &memory.written, &asked, parts, Purpose::Plan, now).await;
     // What could not be read for a moment has its turn again; who denies it goes on denying it.
     let passing = read.unread.iter().filter(|(_, unknown)| unknown.passes()).map(|(object, _)| object);
     let again: Vec<Arn> = passing.filter(|object| memory.round.has(object)).cloned().collect();
-    memory.round.todo.extend(again);
+    memory.round.take_up(again);
     let stays = |object: &Arn| memory.round.has(object) || asked.contains(object);
     let former = memory.listing.iter().flat_map(|listing| &listing.containers);
     let carried = former.filter(|(id, _)| {
@@ -148,6 +160,7 @@ pub(crate) async fn read(
     written: &Written,
     objects: &BTreeSet<Arn>,
     parts: &BTreeSet<Part>,
+    purpose: Purpose,
     now: Timestamp,
 ) -> Listing {
     if matches!(gathered.organization, OrganizationView::Unknown) {
@@ -161,5 +174,5 @@ pub(crate) async fn read(
         owner: &gathered.cell.account,
         tree: gathered.organization.as_names().tree(),
     };
-    observe::objects(Reach { clients, place, written, now }, objects, parts).await
+    observe::objects(Reach { clients, place, written, now }, objects, parts, purpose).await
 }

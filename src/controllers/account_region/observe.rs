@@ -18,7 +18,10 @@ use crate::{
         session::{CellClients, SessionError},
     },
     controllers::context::Context,
-    mechanism::ram::{failure, observe},
+    mechanism::{
+        policy::Purpose,
+        ram::{failure, observe},
+    },
     model::{Arn, Digest, Part, ShareKey, Timestamp},
     plan::{
         chain::Owner,
@@ -232,7 +235,9 @@ async fn read(
                     let asked = objects::of(&touched);
                     let parts: BTreeSet<Part> = parts.iter().chain(&touched).cloned().collect();
                     let written = &memory.written;
-                    read.replace(objects::read(gathered, clients, written, &asked, &parts, at).await);
+                    read.replace(
+                        objects::read(gathered, clients, written, &asked, &parts, Purpose::Plan, at).await,
+                    );
                     // What AWS shows as it was before our last write is not read.
                     let is_read = |id: &Arn| Part::parse(id).is_none() || read.containers.contains_key(id);
                     let these = these.into_iter().filter(is_read).collect();

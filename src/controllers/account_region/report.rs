@@ -71,9 +71,7 @@ pub async fn report(
         stream::iter(writes).buffer_unordered(AT_ONCE).collect().await;
     let (written, failed): (Vec<_>, Vec<_>) = written.into_iter().partition(Result::is_ok);
     let mut first_error = failed.into_iter().find_map(Result::err);
-    if listing.is_none() {
-        first_error = first_error.or(abandon(context, pass).await.err());
-    }
+    first_error = first_error.or(abandon(context, pass).await.err());
     if let Some(listing) = listing {
         let kept = records::keep(context, memory, pass, listing).await;
         first_error = first_error.or(kept.err());
@@ -227,9 +225,16 @@ async fn share_outcome(
     Ok(Some(written))
 }
 
-/// While AWS is out of reach, a Share that is being deleted can be let go by the annotation that names its UID.
+/// While AWS is out of reach, or an object of its cannot be read, a Share that is being deleted can be let go by the annotation
+/// that names its UID.
 async fn abandon(context: &Arc<Context>, pass: &Pass<'_>) -> Result<(), WriteError> {
-    for (share, _) in pass.gathered.shares().filter(|(share, _)| records::is_abandoned(share)) {
+    let out_of_reach = |share: &Share| {
+        let views = pass.plan.shares.get(&key_of(share)).into_iter().flat_map(BTreeMap::values);
+        matches!(pass.observed.reading, Reading::Unknown(_))
+            || views.into_iter().any(|view| view.unread.is_some())
+    };
+    let shares = pass.gathered.shares().map(|(share, _)| share);
+    for share in shares.filter(|share| records::is_abandoned(share) && out_of_reach(share)) {
         records::abandon(context, &pass.gathered.cell, share).await?;
         context.writer.remove_finalizer(share, FINALIZER).await?;
     }

@@ -28,6 +28,7 @@ pub const RULES: Rules = Rules {
     read_write: &["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
     resource: ResourceElement::Everything,
     size_max: 32_768,
+    most: None,
     required: true,
 };
 

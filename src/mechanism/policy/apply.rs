@@ -1,5 +1,7 @@
 //! Writes the policy of an object: read, change our statements, write.
 
+use std::collections::BTreeSet;
+
 use super::{Reach, store};
 use crate::{
     aws::{
@@ -11,7 +13,7 @@ use crate::{
         ram::failure,
         statements::{self, Claimant, Granted, Holder, Unwritable},
     },
-    model::{Arn, ObjectKind, Part},
+    model::{Arn, ObjectKind, Part, Principal},
     plan::step::Action,
 };
 
@@ -29,10 +31,12 @@ pub async fn carry_out(
 ) -> Result<(), AwsError> {
     let object = &part.object;
     let holder = Holder { object, rules: store::rules(kind), place: hand.place };
-    if widens(action)
+    let let_in = let_in(action);
+    // Whoever is in the owner's own account can use what others cannot.
+    if let_in.iter().any(|principal| principal.account().as_ref() != Some(hand.place.owner))
         && let Some(obstacle) = store::obstacle(hand.clients, object, kind).await?
     {
-        return Err(not_sent(kind, obstacle, Disposition::UserMustAct(Remedy::UseOwnKey)));
+        return Err(not_sent(kind, obstacle.message, Disposition::UserMustAct(obstacle.remedy)));
     }
     let before = match store::read(hand.clients, object, kind).await? {
         Some(text) => Document::parse(&text).map_err(|malformed| {
@@ -46,11 +50,16 @@ pub async fn carry_out(
         );
         return Err(not_sent(kind, message, Disposition::Wait(Wait::PolicyToShow)));
     }
-    if hand.written.is_another(object, &before, hand.now) {
+    if hand.written.is_another(object, &before) {
         let message = format!("AWS shows another policy of {object} than the one that this was planned on");
         return Err(not_sent(kind, message, Disposition::Replan(Replan::AnotherPolicy)));
     }
     let of = Claimant { installation: part.installation.clone(), share: part.share.clone() };
+    if hand.written.may_undo(object, &before, &of, hand.now) {
+        let message =
+            format!("another Share's change of the policy of {object} had no answer, and is not shown yet");
+        return Err(not_sent(kind, message, Disposition::Wait(Wait::PolicyToShow)));
+    }
     let found = statements::read(&before, &holder).remove(&of).unwrap_or_default();
     let after = edited(&before, &of, &holder, action, found)
         .map_err(|unwritable| refused(kind, unwritable.to_string()))?;
@@ -58,26 +67,29 @@ pub async fn carry_out(
         return Ok(());
     }
     check_size(kind, object, &before, after.as_ref())?;
-    let answer = store::put(hand.clients, leave, object, kind, after.as_ref().map(Document::text)).await;
+    let widens = !let_in.is_empty() || matches!(action, Action::SetPermission(_));
+    let text = after.as_ref().map(Document::text);
+    let answer = store::put(hand.clients, leave, object, kind, text, widens).await;
     let after = after.unwrap_or_else(Document::empty);
     match &answer {
         Ok(()) => hand.written.note(object, &before, &after, hand.now),
         Err(error) if failure::is_certain(&error.disposition) => {}
-        Err(_) => hand.written.perhaps(object, &before, &after, hand.now),
+        Err(_) => hand.written.perhaps(object, &before, &after, &of, hand.now),
     }
     answer
 }
 
-/// Whether a step lets somebody in.
-fn widens(action: &Action) -> bool {
+/// Whom a step lets in.
+fn let_in(action: &Action) -> BTreeSet<Principal> {
     match action {
-        Action::Create(_) | Action::Associate(_) => true,
+        Action::Create(create) => create.members.principals.clone(),
+        Action::Associate(members) => members.principals.clone(),
         Action::Delete
         | Action::Disassociate(_)
         | Action::SetPermission(_)
         | Action::Update { .. }
         | Action::Tag(_)
-        | Action::Untag(_) => false,
+        | Action::Untag(_) => BTreeSet::new(),
     }
 }
 
@@ -108,16 +120,29 @@ fn check_size(
     before: &Document,
     after: Option<&Document>,
 ) -> Result<(), AwsError> {
-    let (size, most) = (after.map_or(0, |after| after.text().len()), store::rules(kind).size_max);
-    // What is too large already may become smaller.
-    if size <= most.max(before.text().len()) {
-        return Ok(());
+    let rules = store::rules(kind);
+    let size = |document: &Document| document.text().len();
+    let statements = |document: &Document| document.statements().len();
+    let principals =
+        |document: &Document| document.statements().iter().map(|s| s.principals.named().len()).sum::<usize>();
+    let most = rules.most;
+    let limits: [(&str, &dyn Fn(&Document) -> usize, Option<usize>); 3] = [
+        ("bytes", &size, Some(rules.size_max)),
+        ("statements", &statements, most.map(|most| most.statements)),
+        ("principals", &principals, most.map(|most| most.principals)),
+    ];
+    for (what, count, most) in limits {
+        let (would, Some(most)) = (after.map_or(0, count), most) else { continue };
+        // What is too large already may become smaller.
+        if would > most.max(count(before)) {
+            let message = format!(
+                "the policy of {object} would have {would} {what}, and {most} are the most; share the {} with a unit or the organization in place of single accounts, or take out what is not needed",
+                kind.noun()
+            );
+            return Err(not_sent(kind, message, Disposition::UserMustAct(Remedy::RaiseQuota)));
+        }
     }
-    let message = format!(
-        "the policy of {object} would have {size} bytes, and {most} are the most; share the {} with a unit or the organization in place of single accounts, or take out what is not needed",
-        kind.noun()
-    );
-    Err(not_sent(kind, message, Disposition::UserMustAct(Remedy::RaiseQuota)))
+    Ok(())
 }
 
 /// What a part grants after a step.

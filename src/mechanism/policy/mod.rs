@@ -23,3 +23,12 @@ pub struct Reach<'a> {
     /// Now.
     pub now: Timestamp,
 }
+
+/// What a reading is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A plan is made from it, and nothing else is written upon.
+    Plan,
+    /// A last look at what was planned.
+    Confirm,
+}

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, stream};
 
-use super::{Reach, store};
+use super::{Purpose, Reach, store};
 use crate::{
     api::Reason,
     aws::errors::{AwsError, Disposition, Replan},
@@ -24,7 +24,12 @@ const AT_ONCE: usize = 4;
 
 /// Reads these objects. In the answer each is whole, unread for a reason, or left out: then AWS shows a policy from before our
 /// own last write, and nothing new is known. `parts`: those that are there even if they grant nothing.
-pub async fn objects(reader: Reach<'_>, objects: &BTreeSet<Arn>, parts: &BTreeSet<Part>) -> Listing {
+pub async fn objects(
+    reader: Reach<'_>,
+    objects: &BTreeSet<Arn>,
+    parts: &BTreeSet<Part>,
+    purpose: Purpose,
+) -> Listing {
     let of_kind = objects.iter().filter_map(|object| Some((object.clone(), ObjectKind::of(object)?)));
     let read = |(object, kind): (Arn, ObjectKind)| async move {
         let found = policy(reader, &object, kind).await;
@@ -38,11 +43,16 @@ pub async fn objects(reader: Reach<'_>, objects: &BTreeSet<Arn>, parts: &BTreeSe
         match found {
             Ok(Some(document)) if reader.written.is_past(&object, &document, reader.now) => {}
             Ok(document) => {
-                if let Some(document) = &document {
-                    reader.written.saw(&object, document);
+                let found = containers(&holder, document.as_ref(), wanted);
+                match &document {
+                    Some(document) if purpose == Purpose::Plan && found.values().any(Container::is_part) => {
+                        reader.written.saw(&object, document);
+                    }
+                    Some(_) => {}
+                    None => reader.written.forget(&object),
                 }
                 listing.objects.insert(object.clone());
-                listing.containers.extend(containers(&holder, document.as_ref(), wanted));
+                listing.containers.extend(found);
             }
             Err(Unreadable(unknown)) => drop(listing.unread.insert(object.clone(), unknown)),
         }

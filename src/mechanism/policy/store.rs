@@ -6,7 +6,7 @@ use crate::{
     aws::{calls::Leave, errors::AwsError, session::CellClients},
     mechanism::{
         key,
-        resource_policy::{queue, repository, secret},
+        resource_policy::{Obstacle, queue, repository, secret},
         statements::Rules,
     },
     model::{Arn, ObjectKind},
@@ -54,7 +54,7 @@ pub async fn read(clients: &CellClients, object: &Arn, kind: ObjectKind) -> Resu
     }
 }
 
-/// Why nobody elsewhere could use an object, whatever its policy says; none if nothing is in the way.
+/// Why nobody elsewhere could be let in to an object; none if nothing is in the way.
 ///
 /// # Errors
 /// As AWS answers.
@@ -62,7 +62,7 @@ pub async fn obstacle(
     clients: &CellClients,
     object: &Arn,
     kind: ObjectKind,
-) -> Result<Option<String>, AwsError> {
+) -> Result<Option<Obstacle>, AwsError> {
     match kind {
         ObjectKind::Secret => secret::obstacle(clients, object).await,
         ObjectKind::Queue => queue::obstacle(clients, object).await,
@@ -71,7 +71,8 @@ pub async fn obstacle(
     }
 }
 
-/// Replaces an object's policy, or takes it away: which is refused for a key, since a key cannot be without one.
+/// Replaces an object's policy, or takes it away: which is refused for a key, since a key cannot be without one. `widens`: that
+/// lets somebody in.
 ///
 /// # Errors
 /// As AWS answers.
@@ -81,10 +82,11 @@ pub async fn put(
     object: &Arn,
     kind: ObjectKind,
     text: Option<&str>,
+    widens: bool,
 ) -> Result<(), AwsError> {
     match kind {
         ObjectKind::Key => key::put(clients, leave, object, text.unwrap_or_default()).await,
-        ObjectKind::Secret => secret::put(clients, leave, object, text).await,
+        ObjectKind::Secret => secret::put(clients, leave, object, text, widens).await,
         ObjectKind::Repository => repository::put(clients, leave, object, text).await,
         ObjectKind::Queue => queue::put(clients, leave, object, text).await,
     }

@@ -7,9 +7,14 @@ use std::{
 
 use crate::{
     document::Document,
+    mechanism::statements::Claimant,
     model::{Arn, Digest, Timestamp},
     plan::expect::WINDOW_SECONDS,
 };
+
+/// For how long nobody else writes on a policy after a write without an answer, in seconds: that has its effect within 20 s or
+/// never, and need not be shown at once \[X\].
+const PERHAPS_SECONDS: i64 = 60;
 
 /// The policies that were written lately, and those that were read last before a plan was made.
 #[derive(Debug, Default)]
@@ -27,8 +32,19 @@ struct Last {
     former: BTreeSet<Digest>,
     /// What we wrote last; none while no write was answered.
     latest: Option<Digest>,
-    /// What was there before a write without an answer, and what is there if it was done.
-    perhaps: Option<(Digest, Digest)>,
+    /// A write without an answer.
+    perhaps: Option<Perhaps>,
+    at: Timestamp,
+}
+
+/// A write without an answer.
+#[derive(Debug)]
+struct Perhaps {
+    /// What was there before.
+    before: Digest,
+    /// What is there if it was done.
+    after: Digest,
+    by: Claimant,
     at: Timestamp,
 }
 
@@ -57,9 +73,9 @@ impl Written {
             return false;
         };
         let read = fingerprint(read);
-        if let Some((before, after)) = last.perhaps.take_if(|(_, after)| *after == read) {
-            last.former.insert(before);
-            last.former.extend(last.latest.replace(after));
+        if let Some(done) = last.perhaps.take_if(|perhaps| perhaps.after == read) {
+            last.former.insert(done.before);
+            last.former.extend(last.latest.replace(done.after));
         }
         last.former.contains(&read) && Some(&read) != last.latest.as_ref()
     }
@@ -69,13 +85,29 @@ impl Written {
         self.notes().seen.insert(object.clone(), fingerprint(read));
     }
 
-    /// Whether a policy is neither what the plan was made from nor what we have made of that since: somebody has changed it, or
-    /// one of the two answers is old. To write on it could lose what the other one says.
-    pub fn is_another(&self, object: &Arn, read: &Document, now: Timestamp) -> bool {
+    /// Nothing is kept of an object that is not there.
+    pub fn forget(&self, object: &Arn) {
+        let mut notes = self.notes();
+        notes.seen.remove(object);
+        notes.written.remove(object);
+    }
+
+    /// Whether a policy is not what the plan was made from, nor what we have made of that since: somebody has changed it, or one of
+    /// the two answers is old. To write on it could lose what the other one says.
+    pub fn is_another(&self, object: &Arn, read: &Document) -> bool {
+        self.notes().seen.get(object) != Some(&fingerprint(read))
+    }
+
+    /// Whether to write on a policy could undo what somebody else of ours has perhaps written on it: no answer came, and that write
+    /// is not shown.
+    pub fn may_undo(&self, object: &Arn, read: &Document, of: &Claimant, now: Timestamp) -> bool {
         let (notes, read) = (self.notes(), fingerprint(read));
-        let latest =
-            notes.written.get(object).filter(|last| last.counts(now)).and_then(|l| l.latest.as_ref());
-        latest != Some(&read) && notes.seen.get(object) != Some(&read)
+        let perhaps = notes.written.get(object).and_then(|last| last.perhaps.as_ref());
+        perhaps.is_some_and(|perhaps| {
+            perhaps.by != *of
+                && perhaps.before == read
+                && now.as_second().saturating_sub(perhaps.at.as_second()) < PERHAPS_SECONDS
+        })
     }
 
     /// Notes that one policy was replaced by another.
@@ -85,13 +117,15 @@ impl Written {
         last.former.insert(fingerprint(before));
         last.former.extend(last.latest.replace(fingerprint(after)));
         notes.written.insert(object.clone(), Last { perhaps: None, at: now, ..last });
+        notes.seen.insert(object.clone(), fingerprint(after));
     }
 
     /// Notes that one policy was perhaps replaced by another: it was, once a reading shows it.
-    pub fn perhaps(&self, object: &Arn, before: &Document, after: &Document, now: Timestamp) {
+    pub fn perhaps(&self, object: &Arn, before: &Document, after: &Document, by: &Claimant, now: Timestamp) {
         let mut notes = self.notes();
         let last = notes.taken(object, now);
-        let perhaps = Some((fingerprint(before), fingerprint(after)));
+        let (before, after) = (fingerprint(before), fingerprint(after));
+        let perhaps = Some(Perhaps { before, after, by: by.clone(), at: now });
         notes.written.insert(object.clone(), Last { perhaps, at: now, ..last });
     }
 }
@@ -111,6 +145,7 @@ fn fingerprint(document: &Document) -> Digest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::ShareKey;
 
     fn policy(account: &str) -> Document {
         let text = format!(
@@ -128,7 +163,7 @@ mod tests {
         let written = Written::default();
         assert!(!written.is_past(&key, &first, at(0)));
         written.saw(&key, &first);
-        assert!(!written.is_another(&key, &first, at(0)) && written.is_another(&key, &other, at(0)));
+        assert!(!written.is_another(&key, &first) && written.is_another(&key, &other));
         written.note(&key, &first, &second, at(0));
         written.note(&key, &second, &third, at(10));
         // document, when, whether it is of the past
@@ -141,8 +176,11 @@ mod tests {
             (&second, 610, false),
             (&first, 611, false),
         ];
-        // Our own latest is known without a reading; what it was made from is past already.
-        assert!(!written.is_another(&key, &third, at(20)) && written.is_another(&key, &second, at(20)));
+        // What we have made of it is known without a reading.
+        assert!(!written.is_another(&key, &third) && written.is_another(&key, &second));
+        // Once somebody else's is what a plan was made from, our own latest is an older answer.
+        written.saw(&key, &other);
+        assert!(!written.is_another(&key, &other) && written.is_another(&key, &third));
         for (document, when, past) in table {
             assert_eq!(written.is_past(&key, document, at(when)), past, "{when}");
         }
@@ -154,8 +192,21 @@ mod tests {
         written.note(&key, &other, &third, at(1003));
         assert!(written.is_past(&key, &first, at(1004)) && written.is_past(&key, &other, at(1004)));
         // Of a write without an answer nothing is known until it is shown.
-        written.perhaps(&key, &third, &policy("555555555555"), at(1005));
+        let [hub, nets] = ["hub", "nets"].map(|name| Claimant {
+            installation: "us".into(),
+            share: ShareKey { namespace: "team".into(), name: name.into() },
+        });
+        written.perhaps(&key, &third, &policy("555555555555"), &hub, at(1005));
         assert!(!written.is_past(&key, &third, at(1006)));
+        // Who sent it may send it again; others wait until it is shown, or cannot come any more.
+        assert!(
+            !written.may_undo(&key, &third, &hub, at(1006))
+                && written.may_undo(&key, &third, &nets, at(1006))
+        );
+        assert!(
+            !written.may_undo(&key, &other, &nets, at(1006))
+                && !written.may_undo(&key, &third, &nets, at(1065))
+        );
         assert!(
             !written.is_past(&key, &policy("555555555555"), at(1007))
                 && written.is_past(&key, &third, at(1008))

@@ -6,3 +6,14 @@
 pub mod queue;
 pub mod repository;
 pub mod secret;
+
+use crate::aws::errors::Remedy;
+
+/// Why nobody can be let in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Obstacle {
+    /// What a person can do.
+    pub remedy: Remedy,
+    /// It in words.
+    pub message: String,
+}

@@ -10,19 +10,22 @@ use aws_sdk_sqs::{
 use crate::{
     aws::{
         calls::Leave,
-        errors::{AwsError, Disposition, Replan},
+        errors::{AwsError, Disposition, Remedy, Replan},
         paging::{Page, collect},
         session::CellClients,
     },
-    mechanism::statements::{ResourceElement, Rules},
+    mechanism::{
+        resource_policy::Obstacle,
+        statements::{Most, ResourceElement, Rules},
+    },
     model::{Arn, Cell},
 };
 
 /// What another account can do with a queue at all is in sqs-customer-managed-policy-examples.html \[D\].
 ///
-/// `Read` receives, which leaves the messages where they are; `ReadWrite` also sends, and takes out what it has received: the
-/// working of a queue, not its end. A statement has at most seven actions (AddPermission \[D\]). 8,192 bytes of a policy are a
-/// former page's figure \[X\].
+/// `Read` receives: that hides a message for a while and counts as an attempt to deal with it. `ReadWrite` also sends, and takes
+/// out what it has received: the working of a queue, not its end. A statement has at most seven actions, a policy 8,192 bytes, 20
+/// statements and 50 principals (quotas-policies.html \[D\]).
 pub const RULES: Rules = Rules {
     read: &["sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ReceiveMessage"],
     read_write: &[
@@ -35,6 +38,7 @@ pub const RULES: Rules = Rules {
     ],
     resource: ResourceElement::Itself,
     size_max: 8_192,
+    most: Some(Most { statements: 20, principals: 50 }),
     required: false,
 };
 
@@ -73,12 +77,13 @@ pub async fn read(clients: &CellClients, queue: &Arn) -> Result<Option<String>, 
 ///
 /// # Errors
 /// As AWS answers.
-pub async fn obstacle(clients: &CellClients, queue: &Arn) -> Result<Option<String>, AwsError> {
+pub async fn obstacle(clients: &CellClients, queue: &Arn) -> Result<Option<Obstacle>, AwsError> {
     let key = attribute(clients, queue, QueueAttributeName::KmsMasterKeyId).await?;
-    Ok(key.filter(|key| key.ends_with(DEFAULT_KEY)).map(|_| {
-        format!(
+    Ok(key.filter(|key| key.ends_with(DEFAULT_KEY)).map(|_| Obstacle {
+        remedy: Remedy::UseOwnKey,
+        message: format!(
             "{queue} is encrypted with the key aws/sqs, which other accounts cannot use; encrypt it with SQS's own encryption, or with a customer managed key that is shared with the same targets"
-        )
+        ),
     }))
 }
 

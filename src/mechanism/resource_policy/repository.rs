@@ -33,6 +33,7 @@ pub const RULES: Rules = Rules {
     ],
     resource: ResourceElement::Absent,
     size_max: 10_240,
+    most: None,
     required: false,
 };
 

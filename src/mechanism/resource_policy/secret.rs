@@ -7,11 +7,14 @@ use aws_sdk_secretsmanager::config::{Config, retry::RetryConfig};
 use crate::{
     aws::{
         calls::Leave,
-        errors::AwsError,
+        errors::{AwsError, Disposition, Remedy, Replan},
         paging::{Page, collect},
         session::CellClients,
     },
-    mechanism::statements::{ResourceElement, Rules},
+    mechanism::{
+        resource_policy::Obstacle,
+        statements::{ResourceElement, Rules},
+    },
     model::Arn,
 };
 
@@ -30,6 +33,7 @@ pub const RULES: Rules = Rules {
     ],
     resource: ResourceElement::Everything,
     size_max: 20_480,
+    most: None,
     required: false,
 };
 
@@ -38,7 +42,8 @@ const PAGE: i32 = 100;
 /// The key that Secrets Manager makes for each account.
 const DEFAULT_KEY: &str = "alias/aws/secretsmanager";
 
-/// All secrets of the cell that are not to be deleted.
+/// All secrets of the cell that are neither to be deleted nor replicas: a replica has the policy of the secret in its primary
+/// region, and only there can it be changed (replicate-secrets.html \[D\]).
 ///
 /// # Errors
 /// As AWS answers.
@@ -50,37 +55,57 @@ pub async fn all(clients: &CellClients) -> Result<BTreeSet<Arn>, AwsError> {
         Ok(Page { items: answer.secret_list.unwrap_or_default(), next: answer.next_token })
     })
     .await?;
-    Ok(listed.into_iter().filter_map(|secret| secret.arn?.parse().ok()).collect())
+    let here = clients.cell.region.as_str();
+    let primary =
+        listed.into_iter().filter(|secret| secret.primary_region.as_deref().is_none_or(|at| at == here));
+    Ok(primary.filter_map(|secret| secret.arn?.parse().ok()).collect())
 }
 
 /// The text of a secret's policy; none if it has none.
 ///
 /// # Errors
-/// As AWS answers.
+/// As AWS answers. AWS takes an ARN without the six characters at its end as well; that is no secret's ARN here, or one secret
+/// would be two.
 pub async fn read(clients: &CellClients, secret: &Arn) -> Result<Option<String>, AwsError> {
+    const NAME: &str = "GetResourcePolicy";
     let request = clients.secrets.get_resource_policy().secret_id(secret.as_str());
-    let answer = clients.calls.read("GetResourcePolicy", request.send()).await?;
+    let answer = clients.calls.read(NAME, request.send()).await?;
+    if answer.arn.as_deref() != Some(secret.as_str()) {
+        let whole = answer.arn.unwrap_or_default();
+        let message = format!("the whole ARN is {whole}, not {secret}");
+        return Err(AwsError::plain(NAME, message, Disposition::Replan(Replan::UnknownResource)));
+    }
     Ok(answer.resource_policy)
 }
 
-/// Why nobody elsewhere could use a secret, whatever its policy says: the key that AWS manages is its own account's alone (page
-/// as above).
+/// Why nobody elsewhere could be let in: the key that AWS manages is its own account's alone (page as above), and a replica takes
+/// no policy.
 ///
 /// # Errors
 /// As AWS answers.
-pub async fn obstacle(clients: &CellClients, secret: &Arn) -> Result<Option<String>, AwsError> {
+pub async fn obstacle(clients: &CellClients, secret: &Arn) -> Result<Option<Obstacle>, AwsError> {
     let request = clients.secrets.describe_secret().secret_id(secret.as_str());
     let answer = clients.calls.read("DescribeSecret", request.send()).await?;
+    let elsewhere = answer.primary_region.filter(|region| region != clients.cell.region.as_str());
+    if let Some(region) = elsewhere {
+        return Ok(Some(Obstacle {
+            remedy: Remedy::CorrectRequest,
+            message: format!(
+                "{secret} is a replica of a secret in {region}; share it there, and its replicas have the same policy"
+            ),
+        }));
+    }
     let own = answer.kms_key_id.filter(|key| !key.ends_with(DEFAULT_KEY));
-    Ok(own.is_none().then(|| {
-        format!(
+    Ok(own.is_none().then(|| Obstacle {
+        remedy: Remedy::UseOwnKey,
+        message: format!(
             "{secret} is encrypted with the key aws/secretsmanager, which other accounts cannot use; encrypt it with a customer managed key, and share that key with the same targets"
-        )
+        ),
     }))
 }
 
-/// Replaces a secret's policy, or takes it away. One that lets everybody in is refused, also where somebody else wrote that
-/// statement.
+/// Replaces a secret's policy, or takes it away. Where that lets somebody in, a policy that lets everybody in is refused, also
+/// where somebody else wrote that statement; it holds up nothing that only takes away.
 ///
 /// # Errors
 /// As AWS answers.
@@ -89,13 +114,14 @@ pub async fn put(
     leave: &Leave,
     secret: &Arn,
     text: Option<&str>,
+    widens: bool,
 ) -> Result<(), AwsError> {
     let (api, calls) = (&clients.secrets, &clients.calls);
     // Sent once: what somebody writes before a repetition would be lost by it.
     let once = Config::builder().retry_config(RetryConfig::disabled());
     if let Some(text) = text {
         let request = api.put_resource_policy().secret_id(secret.as_str());
-        let request = request.resource_policy(text).block_public_policy(true);
+        let request = request.resource_policy(text).block_public_policy(widens);
         let sent = request.customize().config_override(once).send();
         return calls.write("PutResourcePolicy", leave, sent).await.map(drop);
     }

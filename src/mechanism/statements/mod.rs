@@ -47,6 +47,8 @@ pub struct Rules {
     pub resource: ResourceElement,
     /// The largest policy, in bytes.
     pub size_max: usize,
+    /// What else a service counts.
+    pub most: Option<Most>,
     /// Whether an object cannot be without a policy.
     pub required: bool,
 }
@@ -62,6 +64,15 @@ impl Rules {
         let [least, more] = self.levels();
         if name == Some(more.name) { more } else { least }
     }
+}
+
+/// How much a policy may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Most {
+    /// Statements.
+    pub statements: usize,
+    /// Principals in all statements together.
+    pub principals: usize,
 }
 
 /// The element `Resource` of statements.
@@ -120,7 +131,8 @@ pub fn read(document: &Document, holder: &Holder<'_>) -> BTreeMap<Claimant, Gran
         }
     }
     for (of, granted) in &mut found {
-        let ours: Vec<Statement> = written(document, of).into_iter().map(|s| without(s, &deleted)).collect();
+        let ours = written(document, of).into_iter().map(|s| without(s, &deleted, holder.rules));
+        let ours: Vec<Statement> = ours.collect();
         let as_it_is =
             |level: &&Access| is_as_made(&ours, &statements(of, holder, level, &granted.principals));
         granted.access = holder.rules.levels().iter().find(as_it_is).map(|level| level.name.to_owned());
@@ -148,11 +160,16 @@ fn written<'d>(document: &'d Document, of: &Claimant) -> Vec<&'d Statement> {
     ours.filter(|s| s.sid.as_deref().and_then(claimant).as_ref() == Some(of)).collect()
 }
 
-/// A statement without those who were deleted: they make nothing of it another access.
-fn without(statement: &Statement, deleted: &BTreeSet<String>) -> Statement {
+/// A statement without what makes no other access of it: those who were deleted, and the resource where a service adds `*` to
+/// statements that have none \[X\].
+fn without(statement: &Statement, deleted: &BTreeSet<String>, rules: &Rules) -> Statement {
     let mut statement = statement.clone();
     if let Named::Only(principals) = &mut statement.principals {
         principals.retain(|principal| !deleted.contains(&principal.text));
+    }
+    let everything = Named::Only(BTreeSet::from(["*".to_owned()]));
+    if rules.resource == ResourceElement::Absent && statement.resources.as_ref() == Some(&everything) {
+        statement.resources = None;
     }
     statement
 }

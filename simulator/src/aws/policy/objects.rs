@@ -40,6 +40,8 @@ pub struct NewObject {
     pub policy: Option<String>,
     /// ARN of the customer's KMS key that a secret or queue is encrypted with; absent: the service's own.
     pub key: Option<String>,
+    /// The region of the secret that this one is a replica of; absent: it is none.
+    pub primary: Option<String>,
 }
 
 /// A secret, a repository or a queue.
@@ -50,6 +52,8 @@ pub(crate) struct Object {
     pub(crate) holder: Holder,
     pub(crate) key: Option<String>,
     pub(crate) created_at: f64,
+    /// Of a replica: the region of its primary.
+    pub(crate) primary: Option<String>,
     /// When a secret is to be deleted, while it is marked for that.
     pub(crate) deletion_at: Option<f64>,
 }
@@ -127,6 +131,7 @@ impl World {
             holder,
             key: new.key,
             created_at: self.now,
+            primary: new.primary,
             deletion_at: None,
         };
         self.objects.by_arn.insert(arn.clone(), object);

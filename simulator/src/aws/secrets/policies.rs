@@ -41,7 +41,7 @@ impl World {
     /// PutResourcePolicy: the whole document is replaced, or nothing changes. Nobody is kept from locking itself out \[X].
     pub(super) fn put_secret_policy(&mut self, caller: &Caller, params: &Value) -> Result<Value, Refusal> {
         let input: Input = input(params)?;
-        let secret = self.live_secret(caller, "PutResourcePolicy", &input)?;
+        let secret = self.primary_secret(caller, "PutResourcePolicy", &input)?;
         let policy = input.resource_policy.unwrap_or_default();
         let bound = match policy.chars().count() {
             0 => Some(("greater", 1)),
@@ -67,7 +67,7 @@ impl World {
     /// DeleteResourcePolicy: also where there is none \[X].
     pub(super) fn delete_secret_policy(&mut self, caller: &Caller, params: &Value) -> Result<Value, Refusal> {
         let input: Input = input(params)?;
-        let secret = self.live_secret(caller, "DeleteResourcePolicy", &input)?;
+        let secret = self.primary_secret(caller, "DeleteResourcePolicy", &input)?;
         let (arn, answer) = (secret.holder.arn.clone(), named(secret));
         self.set_policy(&arn, None);
         Ok(answer)
@@ -104,6 +104,18 @@ impl World {
             secret.deletion_at = None;
         }
         Ok(answer)
+    }
+
+    /// A secret whose policy can be changed: of a replica only in its primary region; the words of
+    /// github.com/lgallard/terraform-aws-secrets-manager/issues/188 \[I].
+    fn primary_secret(&self, caller: &Caller, operation: &str, input: &Input) -> Result<&Object, Refusal> {
+        let secret = self.live_secret(caller, operation, input)?;
+        if secret.primary.as_ref().is_none_or(|region| *region == caller.region) {
+            return Ok(secret);
+        }
+        let message =
+            "Operation not permitted on a replica secret. Call must be made in primary secret's region.";
+        Err(Refusal::client("InvalidParameterException", message))
     }
 
     /// The secret, where it is not marked for deletion; the words are those of

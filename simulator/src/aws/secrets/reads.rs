@@ -64,7 +64,12 @@ fn described(secret: &Object) -> Value {
         "CreatedDate": secret.created_at,
         "LastChangedDate": secret.created_at,
     });
-    let optional = [("KmsKeyId", json!(secret.key)), ("DeletedDate", json!(secret.deletion_at))];
+    let optional = [
+        ("KmsKeyId", json!(secret.key)),
+        ("DeletedDate", json!(secret.deletion_at)),
+        // Of a secret that is replicated, also in its primary region [M].
+        ("PrimaryRegion", json!(secret.primary)),
+    ];
     if let Some(described) = described.as_object_mut() {
         let given = optional.into_iter().filter(|(_, value)| !value.is_null());
         described.extend(given.map(|(name, value)| (name.to_owned(), value)));
