@@ -21,8 +21,12 @@ use sharekeeper::{
     },
     config::RateArgs,
 };
-use simulator::aws::{action::Action, example};
-use world::{DATA, LIST, PARTNER, SUBNET_1, TGW, World, set, share};
+use simulator::aws::{
+    action::Action,
+    example,
+    weather::{Fault, Moment, Trouble},
+};
+use world::{DATA, KEY, LIST, PARTNER, QUEUE, REPOSITORY, SECRET, SUBNET_1, TGW, World, set, share};
 
 const NETWORK_TEST: &str = "111122224444";
 
@@ -129,7 +133,7 @@ async fn every_share_is_listed_with_whose_it_is() {
     assert_eq!(listed, expected, "{report:#}");
     assert_eq!(
         report["counts"],
-        json!({"accountRegions": 1, "unknown": 0, "shares": 7, "undeclared": 5, "external": 2, "listed": 7})
+        json!({"accountRegions": 1, "unknown": 0, "unread": 0, "shares": 7, "undeclared": 5, "external": 2, "listed": 7})
     );
     assert_eq!((world.aws_writes(), world.controller_writes()), writes, "an inventory writes nothing");
 
@@ -343,4 +347,62 @@ async fn a_share_that_cannot_be_placed_is_not_an_orphan() {
     world.poison("shares", &json!({"apiVersion": "sharekeeper.dev/v1alpha1", "kind": "Share", "metadata": {"name": "gone", "namespace": "network-team"}, "spec": {"account": 7}}));
     let (_, report) = of_cluster(&world, Choice::default()).await;
     assert!(listed(&report).contains(&("orphan".into(), "Undecided".into())), "{report:#}");
+}
+
+/// What policies of objects let others in by is listed with whose it is, everybody first; what cannot be read is said, and the
+/// inventory is then not whole.
+#[tokio::test(start_paused = true)]
+async fn policies_of_objects_are_listed_and_what_cannot_be_read_is_said() {
+    let mut world = World::with_objects(510).await;
+    let resources = json!([{"arn": KEY}, {"arn": SECRET}]);
+    world.apply(share("vault", json!({"resources": resources, "targets": [{"account": DATA}]}))).await;
+    world.start();
+    world.until_ready("vault").await;
+    world.stop();
+    let statement = |who: &str| json!({"Effect": "Allow", "Principal": {"AWS": who}, "Action": "sqs:SendMessage", "Resource": QUEUE});
+    let open =
+        json!({"Version": "2012-10-17", "Statement": [statement(PARTNER), statement("*"), statement(DATA)]});
+    world.put_policy(QUEUE, Some(&open.to_string()));
+    let (code, report) = of_cluster(&world, Choice::default()).await;
+    assert_eq!(code, 0, "{report:#}");
+    let shares = report["accountRegions"][0]["shares"].as_array().unwrap();
+    let of = |mechanism: &str| -> Vec<(String, String)> {
+        let of = shares.iter().filter(|share| share["mechanism"] == mechanism);
+        of.map(|share| {
+            (text(share, "arn"), text(&share["declaredBy"][0], "name") + &text(share, "undeclared"))
+        })
+        .collect()
+    };
+    assert_eq!(of("key"), [(format!("{KEY}#test/network-team/vault"), "vault".to_owned())]);
+    let vault = (format!("{SECRET}#test/network-team/vault"), "vault".to_owned());
+    assert_eq!(of("resource_policy"), [(QUEUE.to_owned(), "Foreign".to_owned()), vault]);
+    let queue = shares.iter().find(|share| share["arn"] == QUEUE).unwrap();
+    let who: Vec<String> =
+        queue["principals"].as_array().unwrap().iter().map(|principal| text(principal, "id")).collect();
+    assert_eq!(who, ["*", PARTNER, DATA]);
+    assert_eq!(queue["counts"], json!({"inside": 1, "outside": 2, "resources": 1}));
+
+    world.weather(|weather| {
+        weather.faults.push(Fault::always("DescribeRepositories", Moment::Before, Trouble::AccessDenied));
+        weather.faults.push(Fault::always("GetQueueAttributes", Moment::Before, Trouble::AccessDenied));
+    });
+    let (code, report) = of_cluster(&world, Choice::default()).await;
+    let unread: Vec<String> = report["accountRegions"][0]["unread"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| text(one, "object"))
+        .collect();
+    assert_eq!((code, unread), (1, vec!["every repository".to_owned(), QUEUE.to_owned()]), "{report:#}");
+    assert_eq!(report["counts"]["unread"], 2);
+    let source = Source::Cluster(world.client.clone());
+    let (_, table) = printed(&world, &source, Choice::default(), Format::Table).await;
+    assert!(table.contains("not read: every repository: AccessDenied"), "{table}");
+    // What is not looked through is no gap.
+    world.apply(set(json!({"mechanisms": ["ram", "key"]}))).await;
+    let (_, report) = of_cluster(&world, Choice::default()).await;
+    assert!(
+        !report.to_string().contains(REPOSITORY) && report["counts"]["shares"].as_u64() > Some(1),
+        "{report:#}"
+    );
 }

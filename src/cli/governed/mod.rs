@@ -28,10 +28,10 @@ use crate::{
         organization,
     },
     mechanism::{
-        policy::{Purpose, written::Written},
+        policy::{Purpose, store, written::Written},
         ram::{failure, observe},
     },
-    model::{Arn, Cell, ShareKey, Slot, Timestamp},
+    model::{Arn, Cell, ObjectKind, ShareKey, Slot, Timestamp},
     org::Tree,
     plan::{
         change::ChangeKind,
@@ -84,16 +84,49 @@ pub(super) fn sessions(
     })
 }
 
-/// Reads a cell as a whole, or says why it cannot be.
+/// Reads a cell as a whole, or says why it cannot be; of objects with a policy of their own those that Shares declare.
 pub(super) async fn read(sessions: &session::Sessions, gathered: &Gathered) -> Result<Listing, Unknown> {
+    let clients = clients(sessions, gathered).await?;
+    read_beside(&clients, gathered, BTreeSet::new()).await
+}
+
+/// Reads a cell as a whole with all objects that the set has looked through, or says why it cannot be; and why the objects of a
+/// kind cannot be listed.
+pub(super) async fn read_all(
+    sessions: &session::Sessions,
+    gathered: &Gathered,
+) -> Result<(Listing, BTreeMap<ObjectKind, Unknown>), Unknown> {
+    let clients = clients(sessions, gathered).await?;
+    let (mut all, mut unlisted) = (BTreeSet::new(), BTreeMap::new());
+    for kind in objects::kinds(&gathered.set) {
+        match store::all(&clients, kind).await {
+            Ok(of_kind) => all.extend(of_kind),
+            Err(error) => drop(unlisted.insert(kind, failure::unknown(&error))),
+        }
+    }
+    Ok((read_beside(&clients, gathered, all).await?, unlisted))
+}
+
+async fn clients(
+    sessions: &session::Sessions,
+    gathered: &Gathered,
+) -> Result<Arc<session::CellClients>, Unknown> {
     let access = access_of(gathered.set.spec.access.as_ref());
-    let clients = sessions.cell(&gathered.cell, &access).await.map_err(|error| unreachable(&error).0)?;
-    let mut listing = observe::everything(&clients).await.map_err(|error| failure::unknown(&error))?;
+    sessions.cell(&gathered.cell, &access).await.map_err(|error| unreachable(&error).0)
+}
+
+/// Reads all RAM shares, these objects, and those that Shares declare.
+async fn read_beside(
+    clients: &session::CellClients,
+    gathered: &Gathered,
+    mut objects: BTreeSet<Arn>,
+) -> Result<Listing, Unknown> {
+    let mut listing = observe::everything(clients).await.map_err(|error| failure::unknown(&error))?;
     let parts = objects::parts(gathered, &gathered.resolve());
-    let (asked, written) = (objects::of(&parts), Written::default());
-    listing.replace(
-        objects::read(gathered, &clients, &written, &asked, &parts, Purpose::Plan, gathered.now).await,
-    );
+    objects.extend(objects::of(&parts));
+    let written = Written::default();
+    let read = objects::read(gathered, clients, &written, &objects, &parts, Purpose::Look, gathered.now);
+    listing.replace(read.await);
     Ok(listing)
 }
 

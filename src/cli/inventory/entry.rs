@@ -12,10 +12,10 @@ use crate::{
         plan::report::Why,
     },
     controllers::account_region::gather::Gathered,
-    model::{Arn, Cell, ShareKey, Slot},
+    model::{Arn, Cell, ObjectKind, ShareKey, Slot},
     org::Tree,
     plan::{
-        observed::{AssociationState, Container, ContainerState, Listing, Origin},
+        observed::{AssociationState, Container, ContainerState, Listing, Origin, Unknown},
         undeclared::Undeclared,
         view::Plan,
     },
@@ -47,17 +47,23 @@ pub struct CellInventory {
     /// Why it could not be read. Nothing is then known of its shares.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unknown: Option<Why>,
+    /// What of it could not be read: an object, or all objects of a kind. Nothing is then known of whom these let in.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<Problem>,
     /// Its shares in AWS that are asked for, by name and ARN.
     pub shares: Vec<ShareEntry>,
 }
 
-/// One RAM resource share. Those that AWS has deleted and still lists are left out.
+/// One RAM resource share; or what one Share, or other people, let others in to by the policy of an object. Those that AWS has
+/// deleted and still lists are left out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ShareEntry {
     /// Its name.
     pub name: String,
-    /// Its ARN.
+    /// How it is shared: `ram`, or as in `status.mechanisms` of the AccountRegion.
+    pub mechanism: String,
+    /// Its ARN; of what a Share grants on an object, the object's with the Share's name behind it.
     pub arn: String,
     /// As AWS says: `ACTIVE`, `PENDING`, `FAILED`, `DELETING`, or a state that this version does not know.
     pub state: String,
@@ -80,7 +86,7 @@ pub struct ShareEntry {
     pub allow_external_principals: bool,
     /// Exact numbers.
     pub counts: EntryCounts,
-    /// Whom it shares with, those outside the organization first.
+    /// Whom it shares with: everybody first, then those outside the organization.
     pub principals: Vec<PrincipalEntry>,
     /// What it shares.
     pub resources: Vec<ResourceEntry>,
@@ -97,7 +103,7 @@ pub struct DeclaredBy {
     pub namespace: String,
     /// Its name.
     pub name: String,
-    /// `inner`, for inside the organization, or `outer`.
+    /// `inner`, for inside the organization, or `outer`; or the ARN of the object whose policy it is.
     pub side: String,
 }
 
@@ -157,6 +163,7 @@ pub(super) fn blank(cell: &Cell, gathered: Option<&Gathered>) -> CellInventory {
         region: cell.region.to_string(),
         account_set: gathered.and_then(|gathered| gathered.set.metadata.name.clone()),
         unknown: None,
+        unread: vec![],
         shares: vec![],
     }
 }
@@ -170,6 +177,7 @@ pub(super) fn shares(gathered: &Gathered, listing: &Listing) -> Vec<ShareEntry> 
         plan.undeclared.iter().map(|found| (&found.container.id, found)).collect();
     let tree = gathered.organization.as_names().tree();
     let there = listing.containers.values().filter(|c| c.state != ContainerState::Deleted);
+    let there = there.filter(|c| c.object_kind().is_none() || c.is_live());
     let mut entries: Vec<ShareEntry> = there
         .map(|container| {
             let found = undeclared.get(&container.id).copied();
@@ -179,6 +187,16 @@ pub(super) fn shares(gathered: &Gathered, listing: &Listing) -> Vec<ShareEntry> 
         .collect();
     entries.sort_by(|a, b| (&a.name, &a.arn).cmp(&(&b.name, &b.arn)));
     entries
+}
+
+/// What of a cell could not be read.
+pub(super) fn unread(listing: &Listing, unlisted: &BTreeMap<ObjectKind, Unknown>) -> Vec<Problem> {
+    let problem = |object: String, why: &Unknown| Problem {
+        object,
+        message: Why { reason: why.reason.to_owned(), message: why.message.clone() }.to_string(),
+    };
+    let kinds = unlisted.iter().map(|(kind, why)| problem(format!("every {}", kind.noun()), why));
+    kinds.chain(listing.unread.iter().map(|(object, why)| problem(object.to_string(), why))).collect()
 }
 
 /// The Shares that claim each container.
@@ -204,6 +222,7 @@ fn entry(
     let outside = container.outside().len();
     ShareEntry {
         name: container.name.clone(),
+        mechanism: container.mechanism().to_string(),
         arn: container.id.to_string(),
         state: container.state.to_string(),
         message: container.message.clone(),
@@ -247,7 +266,7 @@ fn principals(container: &Container, tree: Option<&Tree>) -> Vec<PrincipalEntry>
             state: row.state.to_string(),
         })
         .collect();
-    principals.sort_by_key(|principal| !principal.external);
+    principals.sort_by_key(|principal| (principal.id != "*", !principal.external));
     principals
 }
 

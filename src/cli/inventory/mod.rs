@@ -1,4 +1,5 @@
-//! `sharekeeper inventory`: every share in AWS of the governed accounts and regions, declared or not, as AWS lists it now.
+//! `sharekeeper inventory`: every share in AWS of the governed accounts and regions, declared or not, as AWS lists it now: RAM
+//! shares, and what policies of keys, secrets, repositories and queues let others in by.
 //! Nothing of it is stored; it reads AWS, and of a cluster what is declared, and writes nothing.
 
 pub mod entry;
@@ -16,12 +17,12 @@ use futures::{StreamExt, stream};
 
 pub use self::print::Counts;
 use self::{
-    entry::{CellInventory, Problem, ShareEntry, blank, shares},
+    entry::{CellInventory, Problem, ShareEntry, blank, shares, unread},
     print::Printer,
 };
 use super::{
     Failure,
-    governed::{Governed, Source, SourceArgs, read, sessions},
+    governed::{Governed, Source, SourceArgs, read_all, sessions},
     plan::report::Why,
 };
 use crate::{
@@ -101,7 +102,7 @@ pub struct NothingChosen(String);
 
 /// Lists with the credentials that the AWS command line would use, and prints.
 ///
-/// Exits with 0 if every account and region that was asked for was read, 1 if not.
+/// Exits with 0 if every account and region that was asked for was read with all that its set has looked through, 1 if not.
 pub async fn run(args: &InventoryArgs) -> Result<ExitCode, Failure> {
     let clock = Clock::system();
     let source = args.source.open(&args.namespace).await?;
@@ -134,7 +135,7 @@ pub async fn inventory(
         return Err(NothingChosen(narrowed).into());
     }
     match list(args, &governed, &sessions, &cells, &problems, Printer::new(out, args.output)).await {
-        Ok(counts) => Ok(u8::from(counts.unknown + problems.len() > 0)),
+        Ok(counts) => Ok(u8::from(counts.unknown + counts.unread + problems.len() > 0)),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(0),
         Err(error) => Err(error.into()),
     }
@@ -169,11 +170,15 @@ async fn look(governed: &Governed, sessions: &Sessions, cell: &Cell, governor: &
         return CellInventory { unknown, ..blank(cell, None) };
     };
     let blank = blank(cell, Some(&gathered));
-    let read = read(sessions, &gathered).await;
+    let read = read_all(sessions, &gathered).await;
     // There may be thousands of cells, and none is looked at twice.
     sessions.forget(cell);
     match read {
-        Ok(listing) => CellInventory { shares: shares(&gathered, &listing), ..blank },
+        Ok((listing, unlisted)) => CellInventory {
+            shares: shares(&gathered, &listing),
+            unread: unread(&listing, &unlisted),
+            ..blank
+        },
         Err(unknown) => {
             let why = Why { reason: unknown.reason.to_owned(), message: unknown.message };
             CellInventory { unknown: Some(why), ..blank }
@@ -185,6 +190,7 @@ impl Counts {
     fn add(&mut self, cell: &CellInventory) {
         self.account_regions += 1;
         self.unknown += usize::from(cell.unknown.is_some());
+        self.unread += cell.unread.len();
         self.shares += cell.shares.len();
         self.undeclared += cell.shares.iter().filter(|share| share.undeclared.is_some()).count();
         self.external += cell.shares.iter().filter(|share| share.counts.outside > 0).count();

@@ -21,6 +21,8 @@ pub struct Counts {
     pub account_regions: usize,
     /// Those of them that could not be read.
     pub unknown: usize,
+    /// Objects, and kinds of objects, that could not be read in the others.
+    pub unread: usize,
     /// Shares in AWS in those that could be read.
     pub shares: usize,
     /// Those of them that no Share declares.
@@ -115,6 +117,9 @@ impl<W: Write> Printer<W> {
         if let Some(why) = &cell.unknown {
             return writeln!(self.out, "? {name}: not read: {why}");
         }
+        for problem in &cell.unread {
+            writeln!(self.out, "? {name}: not read: {}: {}", problem.object, problem.message)?;
+        }
         for share in &cell.shares {
             let numbers = [share.counts.inside, share.counts.outside, share.counts.resources];
             let [inside, outside, resources] = numbers.map(|number| number.to_string());
@@ -198,7 +203,7 @@ fn noted(state: &str, notes: &[&str]) -> String {
 }
 
 fn in_words(counts: &Counts) -> String {
-    let Counts { account_regions, unknown, shares, undeclared, external, listed } = *counts;
+    let Counts { account_regions, unknown, unread, shares, undeclared, external, listed } = *counts;
     let read = account_regions - unknown;
     let mut text = format!(
         "{listed} listed of {shares} shares in {read} accounts and regions; {undeclared} undeclared, {external} let somebody \
@@ -207,6 +212,10 @@ fn in_words(counts: &Counts) -> String {
     if unknown > 0 {
         // Writing into a string cannot fail.
         let _infallible = write!(text, "; {unknown} accounts and regions not read");
+    }
+    if unread > 0 {
+        // Writing into a string cannot fail.
+        let _infallible = write!(text, "; {unread} objects, or kinds of them, not read");
     }
     text.push('.');
     text

@@ -106,7 +106,7 @@ pub(super) async fn look(
     let parts: BTreeSet<Part> = parts.iter().filter_map(Part::parse).collect();
     let now = context.now();
     let objects = objects::of(&parts);
-    let read = objects::read(gathered, clients, written, &objects, &parts, Purpose::Confirm, now);
+    let read = objects::read(gathered, clients, written, &objects, &parts, Purpose::Look, now);
     listing.replace(read.await);
     Ok(Confirmed {
         declared: shares.iter().map(|share| declarer(share, gathered)).collect(),

@@ -127,7 +127,7 @@ pub(super) async fn read_with_others(
 }
 
 /// The kinds of objects that a set has looked through; where it says nothing, all.
-fn kinds(set: &AccountSet) -> BTreeSet<ObjectKind> {
+pub(crate) fn kinds(set: &AccountSet) -> BTreeSet<ObjectKind> {
     ObjectKind::ALL.into_iter().filter(|kind| looks_through(set, kind.mechanism())).collect()
 }
 

@@ -27,8 +27,8 @@ pub struct Reach<'a> {
 /// What a reading is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// A plan is made from it, and nothing else is written upon.
+    /// A plan is made from it, and only what it shows is written upon.
     Plan,
-    /// A last look at what was planned.
-    Confirm,
+    /// Nothing is written upon it: a last look at what was planned, or a command that reads.
+    Look,
 }
