@@ -159,8 +159,8 @@ pub fn organization(seed: u64) -> World {
         region: REGION.into(),
         name: "db/main".into(),
         suffix: Some("a1B2c3".into()),
-        policy: None,
         key: Some(KEY.into()),
+        ..NewObject::default()
     });
     world.add_resource(LEGACY);
     world.enable_sharing(&Caller::administrator(MANAGEMENT, "us-east-1")).unwrap();
