@@ -102,6 +102,15 @@ fn every_known_answer_has_its_meaning() {
         ("SetQueueAttributes", "OverLimit", "", 403, remedy(Remedy::RaiseQuota)),
         ("PutResourcePolicy", "PublicPolicyException", "", 400, remedy(Remedy::CorrectPolicy)),
         ("PutResourcePolicy", "InvalidRequestException", "", 400, remedy(Remedy::SeeWhatIsPermitted)),
+        ("GetTopicAttributes", "NotFound", "Topic does not exist", 404, Again(Replan::UnknownResource)),
+        ("GetTopicAttributes", "AuthorizationError", "", 403, Denied),
+        (
+            "SetTopicAttributes",
+            "InvalidParameter",
+            "Invalid parameter: Policy",
+            400,
+            remedy(Remedy::CorrectPolicy),
+        ),
         ("GetResourcePolicy", "InternalServiceError", "", 500, Retry),
         ("GetRepositoryPolicy", "ServerException", "", 500, Retry),
         // Successes in disguise.

@@ -1,13 +1,14 @@
-//! The real AWS SDK's clients of Secrets Manager, ECR and SQS on the simulated wire, under paused time.
+//! The real AWS SDK's clients of Secrets Manager, ECR, SQS and SNS on the simulated wire, under paused time.
 
 #![expect(clippy::unwrap_used, reason = "a step of a test that fails is the test failing")]
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use aws_config::{Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_sdk_ecr::Client as Ecr;
 use aws_sdk_secretsmanager::Client as Secrets;
+use aws_sdk_sns::Client as Sns;
 use aws_sdk_sqs::{Client as Sqs, types::QueueAttributeName as Attribute};
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -28,6 +29,7 @@ const DATA: &str = example::DATA_PROD;
 const SECRET: &str = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:db/main-a1B2c3";
 const REPOSITORY: &str = "arn:aws:ecr:eu-west-1:111122223333:repository/team/app";
 const QUEUE: &str = "arn:aws:sqs:eu-west-1:111122223333:jobs";
+const TOPIC: &str = "arn:aws:sns:eu-west-1:111122223333:alerts";
 const URL: &str = "https://sqs.eu-west-1.amazonaws.com/111122223333/jobs";
 const KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 
@@ -41,7 +43,7 @@ fn object(kind: ObjectKind, name: &str) -> NewObject {
     }
 }
 
-/// The example organization with a secret, a repository and a queue of network-prod.
+/// The example organization with a secret, a repository, a queue and a topic of network-prod.
 fn net() -> Net {
     let net = Net::new(example::organization(7, EPOCH), simulator::aws::Clock::starting_at(EPOCH));
     {
@@ -50,6 +52,7 @@ fn net() -> Net {
         world.add_object(NewObject { suffix: Some("a1B2c3".into()), key: Some(KEY.into()), ..secret });
         world.add_object(object(ObjectKind::Repository, "team/app"));
         world.add_object(NewObject { key: Some(KEY.into()), ..object(ObjectKind::Queue, "jobs") });
+        world.add_object(NewObject { key: Some(KEY.into()), ..object(ObjectKind::Topic, "alerts") });
         world.journal_mut().clear();
     }
     net
@@ -59,6 +62,7 @@ struct Clients {
     secrets: Secrets,
     ecr: Ecr,
     sqs: Sqs,
+    sns: Sns,
 }
 
 fn clients_of(net: &Net, credentials: Credentials, attempts: u32) -> Clients {
@@ -70,7 +74,16 @@ fn clients_of(net: &Net, credentials: Credentials, attempts: u32) -> Clients {
         .timeout_config(TimeoutConfig::builder().operation_timeout(Duration::from_mins(1)).build())
         .http_client(connector(net))
         .build();
-    Clients { secrets: Secrets::new(&config), ecr: Ecr::new(&config), sqs: Sqs::new(&config) }
+    all(&config)
+}
+
+fn all(config: &SdkConfig) -> Clients {
+    Clients {
+        secrets: Secrets::new(config),
+        ecr: Ecr::new(config),
+        sqs: Sqs::new(config),
+        sns: Sns::new(config),
+    }
 }
 
 fn key_of(account: &str) -> Credentials {
@@ -101,6 +114,7 @@ fn policy(kind: ObjectKind, principal: &str) -> String {
         ObjectKind::Secret => ("secretsmanager:GetSecretValue", Some("*")),
         ObjectKind::Repository => ("ecr:BatchGetImage", None),
         ObjectKind::Queue => ("sqs:SendMessage", Some(QUEUE)),
+        ObjectKind::Topic => ("sns:Publish", Some(TOPIC)),
     };
     let mut statement = json!({"Effect": "Allow", "Principal": {"AWS": principal}, "Action": action});
     if let Some(resource) = resource {
@@ -110,10 +124,11 @@ fn policy(kind: ObjectKind, principal: &str) -> String {
     json!({"Version": "2012-10-17", "Statement": [statement]}).to_string().replace(":[", ": \n\t[")
 }
 
-const KINDS: [(ObjectKind, &str, &str); 3] = [
+const KINDS: [(ObjectKind, &str, &str); 4] = [
     (ObjectKind::Secret, SECRET, "secretsmanager"),
     (ObjectKind::Repository, REPOSITORY, "ecr"),
     (ObjectKind::Queue, QUEUE, "sqs"),
+    (ObjectKind::Topic, TOPIC, "sns"),
 ];
 
 impl Clients {
@@ -133,6 +148,11 @@ impl Clients {
                 let answer = asked.send().await.map_err(|e| code::<(), _>(Err(e)))?;
                 Ok(answer.attributes.and_then(|mut told| told.remove(&Attribute::Policy)))
             }
+            ObjectKind::Topic => {
+                let answer = self.sns.get_topic_attributes().topic_arn(TOPIC).send().await;
+                let answer = answer.map_err(|e| code::<(), _>(Err(e)))?;
+                Ok(answer.attributes.and_then(|mut told| told.remove("Policy")))
+            }
         }
     }
 
@@ -151,9 +171,14 @@ impl Clients {
                 let put = self.sqs.set_queue_attributes().queue_url(URL);
                 code(put.attributes(Attribute::Policy, policy).send().await)
             }
+            ObjectKind::Topic => {
+                let put = self.sns.set_topic_attributes().topic_arn(TOPIC);
+                code(put.attribute_name("Policy").attribute_value(policy).send().await)
+            }
         }
     }
 
+    /// A topic gets its default policy back: it cannot be without one.
     async fn remove(&self, kind: ObjectKind) -> String {
         match kind {
             ObjectKind::Secret => code(self.secrets.delete_resource_policy().secret_id(SECRET).send().await),
@@ -161,6 +186,7 @@ impl Clients {
                 code(self.ecr.delete_repository_policy().repository_name("team/app").send().await)
             }
             ObjectKind::Queue => self.put(kind, "").await,
+            ObjectKind::Topic => self.put(kind, &default_of_topic()).await,
         }
     }
 }
@@ -174,11 +200,34 @@ fn granted(net: &Net) -> Vec<String> {
     grants(net).into_iter().map(|grant| grant.principal).collect()
 }
 
-/// What a read of no policy is.
+/// What SNS puts on a topic.
+fn default_of_topic() -> String {
+    let statement = json!({
+        "Sid": "__default_statement_ID",
+        "Effect": "Allow",
+        "Principal": {"AWS": "*"},
+        "Action": [
+            "SNS:GetTopicAttributes",
+            "SNS:SetTopicAttributes",
+            "SNS:AddPermission",
+            "SNS:RemovePermission",
+            "SNS:DeleteTopic",
+            "SNS:Subscribe",
+            "SNS:ListSubscriptionsByTopic",
+            "SNS:Publish",
+        ],
+        "Resource": TOPIC,
+        "Condition": {"StringEquals": {"AWS:SourceOwner": OWNER}},
+    });
+    json!({"Version": "2008-10-17", "Id": "__default_policy_ID", "Statement": [statement]}).to_string()
+}
+
+/// What a read of no policy is, and of a topic that nobody put one on.
 fn none(kind: ObjectKind) -> Result<Option<String>, String> {
     match kind {
         ObjectKind::Repository => Err("RepositoryPolicyNotFoundException".to_owned()),
         ObjectKind::Secret | ObjectKind::Queue => Ok(None),
+        ObjectKind::Topic => Ok(Some(default_of_topic())),
     }
 }
 
@@ -228,6 +277,10 @@ async fn objects_are_described_and_found() {
         (told[&Attribute::KmsMasterKeyId].as_str(), told[&Attribute::SqsManagedSseEnabled].as_str()),
         (KEY, "false")
     );
+    let told = owner.sns.get_topic_attributes().topic_arn(TOPIC).send().await.unwrap();
+    let told = told.attributes.unwrap();
+    let told = ["TopicArn", "Owner", "KmsMasterKeyId"].map(|name| told[name].as_str());
+    assert_eq!(told, [TOPIC, OWNER, KEY]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -253,6 +306,10 @@ async fn listings_are_whole_through_empty_and_short_pages() {
         let queues: Result<Vec<_>, _> =
             owner.sqs.list_queues().max_results(50).into_paginator().items().send().collect().await;
         assert_eq!(queues.unwrap().len(), 121);
+        let topics: Result<Vec<_>, _> =
+            owner.sns.list_topics().into_paginator().items().send().collect().await;
+        let topics: BTreeSet<_> = topics.unwrap().into_iter().filter_map(|topic| topic.topic_arn).collect();
+        assert!(topics.len() == 121 && topics.contains(TOPIC), "{topics:?}");
         let queues = owner.sqs.list_queues().send().await.unwrap();
         assert_eq!(
             (queues.queue_urls().len(), queues.next_token()),
@@ -277,6 +334,7 @@ async fn refusals_are_the_errors_that_the_sdk_knows() {
         (ObjectKind::Secret, "MalformedPolicyDocumentException"),
         (ObjectKind::Repository, "InvalidParameterException"),
         (ObjectKind::Queue, "InvalidAttributeValue"),
+        (ObjectKind::Topic, "InvalidParameter"),
     ] {
         assert_eq!(owner.put(kind, "{").await, refused);
         assert_eq!(owner.put(kind, &policy(kind, &nobody)).await, refused);
@@ -316,10 +374,41 @@ async fn refusals_are_the_errors_that_the_sdk_knows() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn refusals_of_topics_are_told_in_xml() {
+    let net = net();
+    let owner = clients(&net, OWNER);
+    let none = format!("{TOPIC}-none");
+    let error = owner.sns.get_topic_attributes().topic_arn(none).send().await.unwrap_err();
+    let known = error.as_service_error().unwrap();
+    assert!(known.is_not_found_exception(), "{error:?}");
+    assert_eq!(
+        (known.message(), error.raw_response().unwrap().status().as_u16()),
+        (Some("Topic does not exist"), 404)
+    );
+    let bad = owner
+        .sns
+        .set_topic_attributes()
+        .topic_arn(TOPIC)
+        .attribute_name("Policy")
+        .attribute_value("{")
+        .send()
+        .await;
+    let error = bad.unwrap_err();
+    assert!(error.as_service_error().unwrap().is_invalid_parameter_exception(), "{error:?}");
+    assert_eq!(error.raw_response().unwrap().headers().get("content-type"), Some("text/xml"));
+    assert_eq!(code(owner.sns.list_subscriptions().send().await), "InvalidAction");
+    assert!(net.world().journal().entries().iter().all(|entry| !entry.effect), "nothing was changed");
+}
+
+#[tokio::test(start_paused = true)]
 async fn others_and_roles_without_the_action_are_denied() {
     for (kind, _, service) in KINDS {
         let net = net();
-        let denied = if kind == ObjectKind::Queue { "AccessDenied" } else { "AccessDeniedException" };
+        let denied = match kind {
+            ObjectKind::Secret | ObjectKind::Repository => "AccessDeniedException",
+            ObjectKind::Queue => "AccessDenied",
+            ObjectKind::Topic => "AuthorizationError",
+        };
         let text = policy(kind, &root(DATA));
         assert_eq!(clients(&net, OWNER).put(kind, &text).await, "ok");
         for other in [DATA, example::PARTNER] {
@@ -331,6 +420,7 @@ async fn others_and_roles_without_the_action_are_denied() {
             ObjectKind::Secret => "GetResourcePolicy",
             ObjectKind::Repository => "GetRepositoryPolicy",
             ObjectKind::Queue => "GetQueueAttributes",
+            ObjectKind::Topic => "GetTopicAttributes",
         };
         let actions = [format!("{service}:{read}")].into();
         let role = Role { trusted: [OWNER.to_owned()].into(), actions: Some(actions), ..Role::default() };
@@ -339,7 +429,8 @@ async fn others_and_roles_without_the_action_are_denied() {
         assert_eq!(reader.read(kind).await, Ok(Some(text.clone())));
         assert_eq!(reader.put(kind, &text).await, denied);
         net.world().expire_sessions(OWNER);
-        let expired = if kind == ObjectKind::Queue { "ExpiredToken" } else { "ExpiredTokenException" };
+        let is_query = matches!(kind, ObjectKind::Queue | ObjectKind::Topic);
+        let expired = if is_query { "ExpiredToken" } else { "ExpiredTokenException" };
         assert_eq!(reader.read(kind).await, Err(expired.to_owned()));
     }
 }
@@ -368,6 +459,7 @@ async fn throttles_and_internal_errors_are_repeated_by_the_sdk() {
                 ("ThrottlingException", "ServerException", "ServiceUnavailableException")
             }
             ObjectKind::Queue => ("RequestThrottled", "InternalFailure", "ServiceUnavailable"),
+            ObjectKind::Topic => ("Throttling", "InternalError", "ServiceUnavailable"),
         };
         let calls = Calls { service: Some(service.into()), ..Calls::default() };
         for (trouble, code, status) in [
@@ -442,12 +534,13 @@ async fn readers_lag_and_deleted_roles_show_their_id() {
             "ResourceNotFoundException",
             "RepositoryNotFoundException",
             "AWS.SimpleQueueService.NonExistentQueue",
+            "NotFound",
         ];
         assert!(gone.contains(&owner.read(kind).await.unwrap_err().as_str()));
     }
 }
 
-/// Over HTTP a request finds its service by its target, signed or not; a queue is found by the URL in the body.
+/// Over HTTP a request finds its service by its target or its form, signed or not; a queue is found by the URL in the body.
 #[tokio::test]
 async fn the_loopback_port_serves_objects() {
     let net = net();
@@ -461,7 +554,7 @@ async fn the_loopback_port_serves_objects() {
         .credentials_provider(SharedCredentialsProvider::new(key_of(OWNER)))
         .http_client(aws_smithy_http_client::Builder::new().build_http())
         .build();
-    let owner = Clients { secrets: Secrets::new(&config), ecr: Ecr::new(&config), sqs: Sqs::new(&config) };
+    let owner = all(&config);
     for (kind, arn, _) in KINDS {
         assert_eq!(owner.put(kind, &policy(kind, &root(DATA))).await, "ok");
         assert_eq!(owner.read(kind).await, Ok(Some(policy(kind, &root(DATA)))));
@@ -470,7 +563,7 @@ async fn the_loopback_port_serves_objects() {
     }
     let facts = simulator::aws::admin(&net, "GET", "/_sim/policyGrants", b"").unwrap();
     let objects: Vec<&Value> = facts.as_array().unwrap().iter().map(|fact| &fact["object"]).collect();
-    assert_eq!(objects, [REPOSITORY, SECRET, QUEUE]);
+    assert_eq!(objects, [REPOSITORY, SECRET, TOPIC, QUEUE]);
     let local = format!("{endpoint}/{OWNER}/jobs");
     let told = owner.sqs.get_queue_attributes().queue_url(local).attribute_names(Attribute::QueueArn);
     assert_eq!(told.send().await.unwrap().attributes.unwrap()[&Attribute::QueueArn], QUEUE);
@@ -485,5 +578,10 @@ async fn the_loopback_port_serves_objects() {
         let body: Value = serde_json::from_slice(answer.body()).unwrap();
         assert_eq!(body["__type"], missing, "{target}");
     }
+    let unsigned = bytes::Bytes::from_static(b"Action=ListTopics&Version=2010-03-31");
+    let answer = net.serve(http::Request::post("/").body(unsigned).unwrap()).await.unwrap().response;
+    let body = std::str::from_utf8(answer.body()).unwrap();
+    let start = "<ErrorResponse xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\"><Error><Code>MissingAuthenticationToken</Code>";
+    assert!(body.starts_with(start), "{body}");
     serving.abort();
 }

@@ -30,9 +30,10 @@ const ORGANIZATION: &str = "o-a1b2c3d4e5";
 const CONTROLLER: &str = "arn:aws:iam::111122223333:role/controller";
 const SHARE: &str = "arn:aws:ram:eu-west-1:222233334444:resource-share/1";
 const KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
-const OBJECTS: [(&str, &str); 3] = [
+const OBJECTS: [(&str, &str); 4] = [
     ("secretsmanager", "arn:aws:secretsmanager:eu-west-1:111122223333:secret:db/main-a1B2c3"),
     ("ecr", "arn:aws:ecr:eu-west-1:111122223333:repository/team/app"),
+    ("sns", "arn:aws:sns:eu-west-1:111122223333:alerts"),
     ("sqs", "arn:aws:sqs:eu-west-1:111122223333:orders"),
 ];
 const MARK: &str = "sharekeeper.dev/installation";

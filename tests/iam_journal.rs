@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use sharekeeper::cli::iam::ACTIONS;
 use simulator::aws::{Caller, UnknownArn, example};
-use world::{KEY, QUEUE, REPOSITORY, SECRET, World, basics, share};
+use world::{KEY, QUEUE, REPOSITORY, SECRET, TOPIC, World, basics, share};
 
 const RULE: &str = example::RESOURCES[4];
 const ANOTHER_RULE: &str = example::RESOURCES[5];
@@ -87,8 +87,8 @@ fn life() -> Vec<Value> {
         rules(&[RULE], &["web-prod"], json!({"name": "renamed", "tags": {"team": "network"}})),
         rules(&[RULE], &["web-prod"], json!({"permissions": read_only})),
         rules(&[RULE], &["web-prod"], json!({})),
-        rules(&[RULE, KEY, SECRET, REPOSITORY, QUEUE], &["web-prod"], json!({})),
-        // To delete five containers at once is more than the budget has room for.
+        rules(&[RULE, KEY, SECRET, REPOSITORY, QUEUE, TOPIC], &["web-prod"], json!({})),
+        // To delete six containers at once is more than the budget has room for.
         rules(&[RULE], &["web-prod"], json!({})),
     ]
 }

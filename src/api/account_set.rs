@@ -104,7 +104,7 @@ pub struct AccountSetSpec {
     #[serde(default)]
     pub undeclared: Undeclared,
     /// Which ways of sharing are looked through for what nobody declared. RAM always is, with a few calls; the others take a call
-    /// or two for each key, secret, repository and queue, 25 of them with each whole reading. What Shares declare is kept in
+    /// or two for each key, secret, repository, queue and topic, 25 of them with each whole reading. What Shares declare is kept in
     /// any case. Default: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 16))]
@@ -277,7 +277,7 @@ pub enum LookedThrough {
     Ram,
     /// The policies of KMS keys.
     Key,
-    /// The policies of secrets, repositories and queues.
+    /// The policies of secrets, repositories, queues and topics.
     ResourcePolicy,
 }
 

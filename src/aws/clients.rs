@@ -24,6 +24,8 @@ pub struct CellClients {
     pub kms: Lazy<aws_sdk_kms::Client>,
     /// Secrets Manager, likewise.
     pub secrets: Lazy<aws_sdk_secretsmanager::Client>,
+    /// Simple Notification Service, likewise.
+    pub sns: Lazy<aws_sdk_sns::Client>,
     /// Simple Queue Service, likewise.
     pub sqs: Lazy<aws_sdk_sqs::Client>,
     /// Makes the calls: in turn, fenced, within a deadline.
@@ -39,6 +41,7 @@ impl CellClients {
             ecr: making.lazily(Making::ecr),
             kms: making.lazily(Making::kms),
             secrets: making.lazily(Making::secrets),
+            sns: making.lazily(Making::sns),
             sqs: making.lazily(Making::sqs),
             calls,
             identity,
@@ -80,6 +83,7 @@ impl Making {
     client!(organizations, aws_sdk_organizations, "organizations");
     client!(ram, aws_sdk_ram, "ram");
     client!(secrets, aws_sdk_secretsmanager, "secretsmanager");
+    client!(sns, aws_sdk_sns, "sns");
     client!(sqs, aws_sdk_sqs, "sqs");
 
     fn lazily<C: 'static>(self: &Arc<Self>, make: fn(&Self) -> C) -> Lazy<C> {

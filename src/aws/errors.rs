@@ -217,7 +217,9 @@ fn by_operation(operation: &str, code: &str) -> Option<Disposition> {
     match (operation, code) {
         ("DeleteResourceShare", "UnknownResource") => Some(Disposition::AlreadyDone),
         // "Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Invalid repository policy provided'" [I].
-        ("SetRepositoryPolicy", "InvalidParameter") => Some(Disposition::UserMustAct(Remedy::CorrectPolicy)),
+        ("SetRepositoryPolicy" | "SetTopicAttributes", "InvalidParameter") => {
+            Some(Disposition::UserMustAct(Remedy::CorrectPolicy))
+        }
         // Before the region of a cell is called, its credentials have been proven: there these codes mean the region.
         (
             "AssumeRole" | "AssumeRoleWithWebIdentity" | "GetCallerIdentity",
@@ -259,6 +261,7 @@ fn by_code(code: &str) -> Option<Disposition> {
         | "DuplicatePolicyAttachment"
         | "PolicyNotAttached" => Disposition::AlreadyDone,
         "AccessDenied"
+        | "AuthorizationError"
         | "AccessDeniedForDependency"
         | "UnauthorizedOperation"
         | "Unauthorized"

@@ -175,7 +175,7 @@ impl Limits {
     pub fn cell(rates: &CellRates) -> Self {
         let pair = || (Limiter::new(rates.read), Limiter::new(rates.write));
         let (read, write) = pair();
-        let others = [Service::Ecr, Service::Kms, Service::SecretsManager, Service::Sqs];
+        let others = [Service::Ecr, Service::Kms, Service::SecretsManager, Service::Sns, Service::Sqs];
         let services = others.into_iter().map(|service| (service, pair())).collect();
         Self { read, write, operations: BTreeMap::new(), services }
     }

@@ -16,6 +16,8 @@ pub enum Service {
     Ram,
     /// Secrets Manager.
     SecretsManager,
+    /// Simple Notification Service.
+    Sns,
     /// Simple Queue Service.
     Sqs,
     /// Security Token Service.
@@ -31,6 +33,7 @@ impl Service {
             Self::Organizations => "organizations",
             Self::Ram => "ram",
             Self::SecretsManager => "secretsmanager",
+            Self::Sns => "sns",
             Self::Sqs => "sqs",
             Self::Sts => "sts",
         }
@@ -56,7 +59,7 @@ pub enum AllowedBy {
     KeyReader,
     /// What changes the policies of keys: it adds to them and takes away.
     KeyWriter,
-    /// What sees the policies of secrets, repositories and queues.
+    /// What sees the policies of secrets, repositories, queues and topics.
     PolicyReader,
     /// What changes those policies: it adds to them and takes away.
     PolicyWriter,
@@ -125,6 +128,9 @@ pub const OPERATIONS: &[Operation] = &[
     Operation::new(Service::SecretsManager, "GetResourcePolicy", AllowedBy::PolicyReader),
     Operation::new(Service::SecretsManager, "PutResourcePolicy", AllowedBy::PolicyWriter),
     Operation::new(Service::SecretsManager, "DeleteResourcePolicy", AllowedBy::PolicyWriter),
+    Operation::new(Service::Sns, "ListTopics", AllowedBy::PolicyReader),
+    Operation::new(Service::Sns, "GetTopicAttributes", AllowedBy::PolicyReader),
+    Operation::new(Service::Sns, "SetTopicAttributes", AllowedBy::PolicyWriter),
     Operation::new(Service::Sqs, "ListQueues", AllowedBy::PolicyReader),
     Operation::new(Service::Sqs, "GetQueueUrl", AllowedBy::PolicyReader),
     Operation::new(Service::Sqs, "GetQueueAttributes", AllowedBy::PolicyReader),

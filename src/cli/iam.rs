@@ -65,7 +65,7 @@ pub enum Role {
     Remover,
     /// Sees and changes the policies of KMS keys: only where Shares name keys.
     Keys,
-    /// Sees and changes the policies of secrets, repositories and queues: only where Shares name them.
+    /// Sees and changes the policies of secrets, repositories, queues and topics: only where Shares name them.
     ResourcePolicies,
     /// Who may assume the accounts' roles.
     Trust,
@@ -141,7 +141,7 @@ impl Role {
             }
             Self::ResourcePolicies => {
                 "Permissions of the role in each governed account, beside the reader's, where Shares name secrets, \
-                 repositories or queues."
+                 repositories, queues or topics."
             }
             Self::Trust => "Trust policy of the role in each governed account.",
             Self::Organization => {

@@ -9,7 +9,7 @@ pub enum Mechanism {
     Ram,
     /// The policy of a KMS key.
     Key,
-    /// The policy of a secret, a repository or a queue.
+    /// The policy of a secret, a repository, a queue or a topic.
     ResourcePolicy,
 }
 

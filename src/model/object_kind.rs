@@ -13,11 +13,13 @@ pub enum ObjectKind {
     Repository,
     /// A queue of Simple Queue Service.
     Queue,
+    /// A topic of Simple Notification Service.
+    Topic,
 }
 
 impl ObjectKind {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Key, Self::Secret, Self::Repository, Self::Queue];
+    pub const ALL: [Self; 5] = [Self::Key, Self::Secret, Self::Repository, Self::Queue, Self::Topic];
 
     /// The kind of the object that an ARN names; none where it is shared in another way, or not known.
     pub fn of(object: &Arn) -> Option<Self> {
@@ -28,7 +30,7 @@ impl ObjectKind {
     pub fn mechanism(self) -> Mechanism {
         match self {
             Self::Key => Mechanism::Key,
-            Self::Secret | Self::Repository | Self::Queue => Mechanism::ResourcePolicy,
+            Self::Secret | Self::Repository | Self::Queue | Self::Topic => Mechanism::ResourcePolicy,
         }
     }
 
@@ -39,6 +41,7 @@ impl ObjectKind {
             Self::Secret => "secret",
             Self::Repository => "repository",
             Self::Queue => "queue",
+            Self::Topic => "topic",
         }
     }
 
@@ -49,6 +52,7 @@ impl ObjectKind {
             Self::Secret => "secretsmanager:PutResourcePolicy",
             Self::Repository => "ecr:SetRepositoryPolicy",
             Self::Queue => "sqs:SetQueueAttributes",
+            Self::Topic => "sns:SetTopicAttributes",
         }
     }
 }

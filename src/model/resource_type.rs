@@ -177,6 +177,7 @@ const OBJECTS: &[ResourceType] = &[
     object(ObjectKind::Repository, "ecr:Repository", "repository/"),
     object(ObjectKind::Key, "kms:Key", "key/"),
     object(ObjectKind::Secret, "secretsmanager:Secret", "secret:"),
+    object(ObjectKind::Topic, "sns:Topic", BARE),
     object(ObjectKind::Queue, "sqs:Queue", BARE),
 ];
 

@@ -131,6 +131,9 @@ mod tests {
             ("arn:aws:ecr:eu-west-1:111122223333:repository/team/app", Some(Mechanism::ResourcePolicy)),
             ("arn:aws:sqs:eu-west-1:111122223333:orders.fifo", Some(Mechanism::ResourcePolicy)),
             ("arn:aws:sqs:eu-west-1:111122223333:orders/x", None),
+            ("arn:aws:sns:eu-west-1:111122223333:alerts", Some(Mechanism::ResourcePolicy)),
+            // A subscription.
+            ("arn:aws:sns:eu-west-1:111122223333:alerts:8a21d249-4329-4871-acc6-7be709c6ea7f", None),
             ("arn:aws:ec2:eu-west-1:111122223333:subnet/subnet-1", None),
             ("arn:aws:ec2:eu-west-1:111122223333:instance/i-1", None),
         ];

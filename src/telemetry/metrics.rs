@@ -503,6 +503,7 @@ mod tests {
         ]
         .concat();
         let operations: Vec<_> = OPERATIONS.iter().map(|op| op.name).chain(["other"]).collect();
+        let services: Vec<_> = OPERATIONS.iter().map(|op| op.service.as_str()).chain(["other"]).collect();
         let closed = BTreeMap::from([
             ("outcome", names(&outcomes)),
             ("action", names(&of(StepAction::ALL, StepAction::as_str))),
@@ -515,10 +516,7 @@ mod tests {
             ("readiness", names(&of(Readiness::ALL, Readiness::as_str))),
             ("observed", names(&of(Observed::ALL, Observed::as_str))),
             ("difference", names(&of(TypeDifference::ALL, TypeDifference::as_str))),
-            (
-                "service",
-                names(&["ram", "ecr", "kms", "secretsmanager", "sqs", "organizations", "sts", "other"]),
-            ),
+            ("service", names(&services)),
             ("operation", names(&operations)),
             ("side", names(&["external", "inside"])),
             ("cell", names(&["000000000001.eu-west-1"])),

@@ -1,4 +1,4 @@
-//! Secrets, repositories and queues: what Shares grant by the policies of objects, whatever service keeps them. What all
+//! Secrets, repositories, queues and topics: what Shares grant by the policies of objects, whatever service keeps them. What all
 //! policies have in common with those of keys is tested there.
 
 use serde_json::{Value, json};
@@ -9,13 +9,16 @@ use simulator::aws::{
     weather::{Fault, Moment, Trouble},
 };
 
-use crate::world::{DATA, KEY, PARTNER, QUEUE, REPOSITORY, SECRET, TGW, WEB, World, policy, set, share};
+use crate::world::{
+    DATA, KEY, PARTNER, QUEUE, REPOSITORY, SECRET, TGW, TOPIC, WEB, World, policy, set, share,
+};
 
 /// One of each service: with the calls that put its policy and take it away.
-const OBJECTS: [(&str, &str, &str); 3] = [
+const OBJECTS: [(&str, &str, &str); 4] = [
     (SECRET, "PutResourcePolicy", "DeleteResourcePolicy"),
     (REPOSITORY, "SetRepositoryPolicy", "DeleteRepositoryPolicy"),
     (QUEUE, "SetQueueAttributes", "SetQueueAttributes"),
+    (TOPIC, "SetTopicAttributes", "SetTopicAttributes"),
 ];
 
 fn of(name: &str, object: &str, targets: Value) -> Value {
@@ -40,6 +43,7 @@ fn an_action(object: &str) -> &'static str {
     match object {
         SECRET => "secretsmanager:DescribeSecret",
         REPOSITORY => "ecr:ListImages",
+        TOPIC => "sns:GetTopicAttributes",
         _ => "sqs:GetQueueUrl",
     }
 }
@@ -49,9 +53,10 @@ fn own_account(object: &str) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_object_without_a_policy_gets_one_and_is_left_without_it() {
+async fn an_object_is_left_as_it_was_found() {
     for (object, put, delete) in OBJECTS {
         let mut world = World::with_objects(500).await;
+        let before = policy_of(&world, object);
         let unit = world.unit("Root/Workloads/Prod");
         world.desire([(object, DATA), (object, &unit), (TGW, DATA)]);
         let both = json!([{"arn": TGW}, {"arn": object}]);
@@ -77,7 +82,7 @@ async fn an_object_without_a_policy_gets_one_and_is_left_without_it() {
         world.until_ready("hub").await;
         world.delete_share("hub").await;
         world.until_gone("hub").await;
-        assert_eq!(policy_of(&world, object), None, "{object}");
+        assert_eq!(policy_of(&world, object), before, "{object}");
         let writes = world.writes_to_objects();
         assert_eq!(writes, [put, put, delete], "{object}");
         // With a gateway in one Share, and gone from it again.
@@ -87,7 +92,7 @@ async fn an_object_without_a_policy_gets_one_and_is_left_without_it() {
         world.apply(share("gateway", json!({"targets": [{"account": DATA}]}))).await;
         world.until_in_force([(TGW, DATA)]).await;
         world.until_ready("gateway").await;
-        assert_eq!(policy_of(&world, object), None, "{object}");
+        assert_eq!(policy_of(&world, object), before, "{object}");
         world.rests().await;
     }
 }
@@ -108,13 +113,14 @@ async fn what_others_wrote_stays_and_what_they_do_to_ours_is_put_right() {
         // what he puts, what of ours was hurt, what it is found as
         let table = [
             (Some(his.clone()), "statements", "deleted"),
-            (None, "statements", "deleted"),
+            ((object == TOPIC).then(|| his.clone()), "statements", "deleted"),
             (Some(ours.replace(&data, &format!("{data},\"{WEB}\""))), "principal 222233335555", "ASSOCIATED"),
             (
                 Some(
                     ours.replace("[\"secretsmanager:Desc", "[\"secretsmanager:*\",\"secretsmanager:Desc")
                         .replace("[\"ecr:BatchC", "[\"ecr:*\",\"ecr:BatchC")
-                        .replace("[\"sqs:GetQueueA", "[\"sqs:*\",\"sqs:GetQueueA"),
+                        .replace("[\"sqs:GetQueueA", "[\"sqs:*\",\"sqs:GetQueueA")
+                        .replace("[\"sns:GetTopicA", "[\"sns:AddPermission\",\"sns:GetTopicA"),
                 ),
                 "permission",
                 "altered",
@@ -177,7 +183,7 @@ async fn what_is_encrypted_with_a_default_key_is_refused_before_any_write() {
 /// What AWS would refuse as too large is not sent; a unit in place of accounts is what helps.
 #[tokio::test(start_paused = true)]
 async fn a_policy_that_would_be_too_large_is_not_written() {
-    let sizes = [(SECRET, 20_480), (REPOSITORY, 10_240), (QUEUE, 8_192), (KEY, 32_768)];
+    let sizes = [(SECRET, 20_480), (REPOSITORY, 10_240), (QUEUE, 8_192), (TOPIC, 30_720), (KEY, 32_768)];
     for (object, most) in sizes {
         let mut world = World::with_objects(503).await;
         let key_actions = ["kms:*"];
@@ -201,7 +207,7 @@ async fn a_policy_that_would_be_too_large_is_not_written() {
 /// Somebody else's policy that cannot be read is left as it is, and the Share says so.
 #[tokio::test(start_paused = true)]
 async fn nothing_is_written_into_a_policy_that_cannot_be_read() {
-    for object in [SECRET, REPOSITORY, QUEUE, KEY] {
+    for object in [SECRET, REPOSITORY, QUEUE, TOPIC, KEY] {
         let mut world = World::with_objects(504).await;
         // Whoever may read it still may.
         let broken = r#"{"Version": "2012-10-17", "Statement": [
@@ -286,7 +292,7 @@ async fn ways_of_sharing_are_looked_through_as_the_set_says() {
     world.rest(8000).await;
     world.until_in_force([(SECRET, DATA)]).await;
     let counts = world.aws.world().journal().counts();
-    for call in ["ListSecrets", "DescribeRepositories", "ListQueues", "GetQueueAttributes"] {
+    for call in ["ListSecrets", "DescribeRepositories", "ListQueues", "GetQueueAttributes", "ListTopics"] {
         assert!(!counts.keys().any(|name| name.ends_with(call)), "{counts:?}");
     }
     assert!(counts.keys().any(|name| name.ends_with("ListKeys")));

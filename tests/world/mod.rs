@@ -56,7 +56,7 @@ pub use self::{
 };
 
 /// The services by which something is shared.
-pub const SHARING: [&str; 5] = ["ram", "kms", "secretsmanager", "ecr", "sqs"];
+pub const SHARING: [&str; 6] = ["ram", "kms", "secretsmanager", "ecr", "sns", "sqs"];
 
 /// 2026-11-25T00:00:00Z.
 pub const EPOCH: i64 = 1_795_564_800;
@@ -126,10 +126,17 @@ impl World {
     /// With a key, a secret, a repository and a queue of network-prod that can be shared, and a policy that lets them be.
     pub async fn with_objects(seed: u64) -> Self {
         let world = Self::with_key(seed).await;
-        for object in [SECRET, REPOSITORY, QUEUE] {
+        for object in [SECRET, REPOSITORY, QUEUE, TOPIC] {
             world.replace_object(object, None);
         }
-        let types = ["kms:Key", "secretsmanager:Secret", "ecr:Repository", "sqs:Queue", "ec2:TransitGateway"];
+        let types = [
+            "kms:Key",
+            "secretsmanager:Secret",
+            "ecr:Repository",
+            "sqs:Queue",
+            "sns:Topic",
+            "ec2:TransitGateway",
+        ];
         let allow = json!({"resourceTypes": types, "organizationalUnits": ["Root/Workloads"],
             "external": {"accounts": [PARTNER], "maxDuration": "90d"}});
         world.apply(policy("objects", allow)).await;
@@ -164,6 +171,7 @@ impl World {
                 let (name, suffix) = secret.rsplit_once('-').unwrap();
                 (ObjectKind::Secret, name, Some(suffix.to_owned()))
             }
+            None if object == TOPIC => (ObjectKind::Topic, resource, None),
             None => (ObjectKind::Queue, resource, None),
         };
         let key = Some(KEY.to_owned());
@@ -430,6 +438,10 @@ impl World {
                 ("ecr", "SetRepositoryPolicy", json!({"repositoryName": name, "policyText": text}))
             }
             (REPOSITORY, None) => ("ecr", "DeleteRepositoryPolicy", json!({"repositoryName": name})),
+            (TOPIC, _) => {
+                let params = json!({"TopicArn": object, "AttributeName": "Policy", "AttributeValue": text});
+                ("sns", "SetTopicAttributes", params)
+            }
             _ => ("sqs", "SetQueueAttributes", json!({"QueueUrl": url, "Attributes": {"Policy": text}})),
         };
         let answer = self.aws.world().call(&caller, service, operation, &params);
@@ -441,7 +453,7 @@ impl World {
     pub fn writes_to_objects(&self) -> Vec<String> {
         self.aws_writes()
             .into_iter()
-            .filter(|write| write.contains("Polic") || write.contains("Queue"))
+            .filter(|write| ["Polic", "Queue", "Topic"].iter().any(|word| write.contains(word)))
             .collect()
     }
 
@@ -638,6 +650,7 @@ pub const KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd
 pub const SECRET: &str = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:db/main-a1B2c3";
 pub const REPOSITORY: &str = "arn:aws:ecr:eu-west-1:111122223333:repository/team/app";
 pub const QUEUE: &str = "arn:aws:sqs:eu-west-1:111122223333:orders";
+pub const TOPIC: &str = "arn:aws:sns:eu-west-1:111122223333:alerts";
 /// As a person keeps it, white space included.
 pub const KEY_POLICY: &str = r#"{
   "Version" : "2012-10-17",

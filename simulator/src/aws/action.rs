@@ -76,7 +76,7 @@ pub enum Action {
     DeleteKey { key: String },
     /// A grant on a key.
     AddKeyGrant { key: String, grant: NewGrant },
-    /// A secret, a repository or a queue.
+    /// A secret, a repository, a queue or a topic.
     AddObject { object: NewObject },
     /// One less.
     DeleteObject { object: String },

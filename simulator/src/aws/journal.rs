@@ -45,7 +45,7 @@ pub struct Entry {
     pub session: Option<String>,
     /// What kind of key signed it.
     pub key: KeyKind,
-    /// `ram`, `organizations`, `kms`, `secretsmanager`, `ecr`, `sqs` or `sts`.
+    /// `ram`, `organizations`, `kms`, `secretsmanager`, `ecr`, `sqs`, `sns` or `sts`.
     pub service: String,
     /// Operation name.
     pub operation: String,

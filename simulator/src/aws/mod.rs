@@ -1,4 +1,4 @@
-//! AWS in memory: RAM, Organizations, KMS, Secrets Manager, ECR, SQS and STS behind one [`World`].
+//! AWS in memory: RAM, Organizations, KMS, Secrets Manager, ECR, SQS, SNS and STS behind one [`World`].
 //!
 //! The world is plain data: no IO, no clock, no locks. Time is an argument, seconds since the Unix epoch. Equal seeds
 //! and equal calls give equal worlds. [`Net`] puts a clock around it and serves it in process to the AWS SDKs
@@ -20,6 +20,7 @@ mod refusal;
 mod rng;
 mod secrets;
 mod settings;
+mod sns;
 mod sqs;
 mod strike;
 pub mod sts;

@@ -118,7 +118,7 @@ pub struct Settings {
     pub permission_versions: usize,
     /// Tags per share or permission.
     pub tags: usize,
-    /// What a read of a policy of a key, secret, repository or queue answers \[X].
+    /// What a read of a policy of a key, secret, repository, queue or topic answers \[X].
     pub policy_read: PolicyRead,
     /// Such a policy may name accounts that are not in this world \[X].
     pub policy_names_unknown_accounts: bool,

@@ -69,8 +69,8 @@ fn refusal(caller: &Caller, call: &Call, trouble: &Trouble) -> Refusal {
             "The system timed out; the request can be retried.",
         ),
         Trouble::Unavailable => {
-            let code =
-                if call.service == "sqs" { "ServiceUnavailable" } else { "ServiceUnavailableException" };
+            let is_common = matches!(call.service.as_str(), "sqs" | "sns");
+            let code = if is_common { "ServiceUnavailable" } else { "ServiceUnavailableException" };
             Refusal::new(503, code, "The service is unavailable.")
         }
         Trouble::Error { status, code, message } => Refusal::new(*status, code, message.as_str()),
@@ -84,6 +84,7 @@ fn refusal(caller: &Caller, call: &Call, trouble: &Trouble) -> Refusal {
                 "ecr" => "ServerException",
                 // Of the common errors [X]: its model has none.
                 "sqs" => "InternalFailure",
+                "sns" => "InternalError",
                 _ => "ServerInternalException",
             };
             Refusal::new(
@@ -107,7 +108,9 @@ pub(crate) fn throttled(service: &str) -> Refusal {
             "ThrottlingException",
             "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.",
         ),
-        "sts" => Refusal::client("Throttling", "Rate exceeded"),
+        // The Throttled of SNS's model is of other operations [M]; the words are those of
+        // github.com/aws/aws-sdk-net/issues/3808 [I]; that it is the common error is assumed [X].
+        "sts" | "sns" => Refusal::client("Throttling", "Rate exceeded"),
         // That it is the common error, with these words, is assumed [X]: their models have none.
         "secretsmanager" | "ecr" => Refusal::client("ThrottlingException", "Rate exceeded"),
         // Of its model [M]; status and words are assumed [X].
@@ -122,6 +125,13 @@ pub(crate) fn access_denied(caller: &Caller, call: &Call) -> Refusal {
     match service.as_str() {
         // 403 of SQS: github.com/island-is/island.is/issues/7812 [I].
         "sts" | "sqs" => Refusal::new(403, "AccessDenied", message),
+        // As in SNS's model [M]; it writes its own name in capitals:
+        // github.com/ministryofjustice/cloud-platform-environments/pull/21094 [I].
+        "sns" => Refusal::new(
+            403,
+            "AuthorizationError",
+            format!("User: {who} is not authorized to perform: SNS:{operation}"),
+        ),
         _ if is_json_1_1(service) => Refusal::client("AccessDeniedException", message),
         _ => Refusal::new(403, "AccessDeniedException", message),
     }
@@ -131,20 +141,20 @@ fn is_json_1_1(service: &str) -> bool {
     matches!(service, "organizations" | "kms" | "secretsmanager" | "ecr")
 }
 
-/// SQS names these errors as the query protocol does \[X].
+/// SQS and SNS name these errors as the query protocol does \[X].
 pub(crate) fn refuse_key(call: &Call, denied: Denied) -> Refusal {
     let expired = "The security token included in the request is expired";
     let invalid = "The security token included in the request is invalid.";
     let missing = "Request is missing Authentication Token";
     let status = if is_json_1_1(&call.service) { 400 } else { 403 };
     match (denied, call.service.as_str(), &call.key) {
-        (Denied::Expired, "sts" | "sqs", _) => Refusal::new(403, "ExpiredToken", expired),
+        (Denied::Expired, "sts" | "sqs" | "sns", _) => Refusal::new(403, "ExpiredToken", expired),
         (Denied::Expired, _, _) => Refusal::new(status, "ExpiredTokenException", expired),
-        (_, "sts" | "sqs", None) => Refusal::new(403, "MissingAuthenticationToken", missing),
+        (_, "sts" | "sqs" | "sns", None) => Refusal::new(403, "MissingAuthenticationToken", missing),
         (_, _, None) => {
             Refusal::new(status, "MissingAuthenticationTokenException", "Missing Authentication Token")
         }
-        (_, "sts" | "sqs", _) => Refusal::new(403, "InvalidClientTokenId", invalid),
+        (_, "sts" | "sqs" | "sns", _) => Refusal::new(403, "InvalidClientTokenId", invalid),
         _ => Refusal::new(status, "UnrecognizedClientException", invalid),
     }
 }

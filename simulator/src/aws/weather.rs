@@ -105,7 +105,7 @@ pub struct Throttle {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Calls {
-    /// `ram`, `organizations`, `kms`, `secretsmanager`, `ecr`, `sqs` or `sts`.
+    /// `ram`, `organizations`, `kms`, `secretsmanager`, `ecr`, `sqs`, `sns` or `sts`.
     pub service: Option<String>,
     /// Operation name, such as `CreateResourceShare`.
     pub operation: Option<String>,
@@ -280,7 +280,7 @@ impl Throttle {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CallName {
-    /// `ram`, `organizations`, `kms`, `secretsmanager`, `ecr`, `sqs` or `sts`.
+    /// `ram`, `organizations`, `kms`, `secretsmanager`, `ecr`, `sqs`, `sns` or `sts`.
     pub service: String,
     /// Operation name.
     pub operation: String,

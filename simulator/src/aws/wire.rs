@@ -1,4 +1,5 @@
-//! The wire formats, decoded and encoded: RAM's REST-JSON, SQS's JSON 1.0, STS's query protocol, and JSON 1.1 of the others.
+//! The wire formats, decoded and encoded: RAM's REST-JSON, SQS's JSON 1.0, the query protocol of STS and SNS, and JSON 1.1 of
+//! the others.
 
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
@@ -29,7 +30,7 @@ pub(crate) fn read(request: &http::Request<Bytes>) -> Result<Call, Refusal> {
     };
     let (operation, kind, params) = match service.as_str() {
         "ram" => ram(request)?,
-        "sts" => sts(request)?,
+        "sts" | "sns" => query(request, &service)?,
         other => {
             let found = TARGETS.iter().find(|(service, _)| *service == other);
             let unknown =
@@ -60,7 +61,11 @@ fn service_by_shape(request: &http::Request<Bytes>) -> String {
             let of = TARGETS.iter().find(|(_, prefix)| target.starts_with(prefix));
             of.map_or("organizations", |(service, _)| service).to_owned()
         }
-        None if request.uri().path() == "/" => "sts".to_owned(),
+        None if request.uri().path() == "/" => {
+            let version = |(name, value): &(String, String)| name == "Version" && value == SNS_VERSION;
+            let of_sns = form(&String::from_utf8_lossy(request.body())).iter().any(version);
+            if of_sns { "sns" } else { "sts" }.to_owned()
+        }
         None => "ram".to_owned(),
     }
 }
@@ -94,9 +99,12 @@ fn targeted(request: &http::Request<Bytes>, service: &str) -> Result<Read, Refus
     let operation = target
         .strip_prefix(service)
         .ok_or_else(|| Refusal::client("UnknownOperationException", format!("no target {target}")))?;
+    Ok((operation.to_owned(), kind_of(operation), Value::Object(json_object(request.body())?)))
+}
+
+fn kind_of(operation: &str) -> Kind {
     let read = ["Describe", "Get", "List"].iter().any(|verb| operation.starts_with(verb));
-    let kind = if read { Kind::Read } else { Kind::Write };
-    Ok((operation.to_owned(), kind, Value::Object(json_object(request.body())?)))
+    if read { Kind::Read } else { Kind::Write }
 }
 
 /// The members of an operation's input.
@@ -104,13 +112,17 @@ pub(crate) fn input<T: DeserializeOwned>(params: &Value) -> Result<T, Refusal> {
     T::deserialize(params).map_err(|error| Refusal::client("SerializationException", error.to_string()))
 }
 
-fn sts(request: &http::Request<Bytes>) -> Result<Read, Refusal> {
+/// The query protocol: a form with the operation under `Action`. No operation of STS changes anything that is shared.
+fn query(request: &http::Request<Bytes>, service: &str) -> Result<Read, Refusal> {
     let body = String::from_utf8_lossy(request.body());
     let mut params: Map<String, Value> =
         form(&body).into_iter().map(|(key, value)| (key, Value::String(value))).collect();
     params.remove("Version");
     match params.remove("Action") {
-        Some(Value::String(action)) => Ok((action, Kind::Read, Value::Object(params))),
+        Some(Value::String(action)) => {
+            let kind = if service == "sts" { Kind::Read } else { kind_of(&action) };
+            Ok((action, kind, Value::Object(params)))
+        }
         _ => Err(Refusal::client("MissingAction", "The request must contain the parameter Action.")),
     }
 }
@@ -165,8 +177,8 @@ pub(crate) fn write(
 ) -> http::Response<Bytes> {
     let status = answer.as_ref().err().map_or(200, |refusal| refusal.status);
     let (kind, body) = match (service, answer) {
-        ("sts", Ok(result)) => ("text/xml", sts_result(operation, id, result)),
-        ("sts", Err(refusal)) => ("text/xml", sts_error(id, refusal)),
+        ("sts", _) => ("text/xml", xml_body(STS_NAMESPACE, operation, id, answer)),
+        ("sns", _) => ("text/xml", xml_body(SNS_NAMESPACE, operation, id, answer)),
         ("organizations" | "kms" | "secretsmanager" | "ecr", _) => {
             (JSON_1_1, json_body(service, operation, answer))
         }
@@ -203,10 +215,10 @@ fn json_body(service: &str, operation: &str, answer: &Result<Value, Refusal>) ->
 }
 
 /// The header that names an error: SQS's with the code of its query protocol (`x-amzn-query-error`, aws.protocols
-/// awsQueryCompatible \[M]); KMS, Secrets Manager and ECR name their errors in the body alone.
+/// awsQueryCompatible \[M]); KMS, Secrets Manager, ECR and SNS name their errors in the body alone.
 fn error_header(service: &str, refusal: &Refusal) -> Option<(&'static str, http::HeaderValue)> {
     let (name, value) = match service {
-        "kms" | "secretsmanager" | "ecr" => return None,
+        "kms" | "secretsmanager" | "ecr" | "sns" => return None,
         "sqs" => {
             let kind = if refusal.status < 500 { "Sender" } else { "Receiver" };
             ("x-amzn-query-error", format!("{};{kind}", refusal.code))
@@ -231,31 +243,51 @@ fn sqs_shape(code: &str) -> String {
     }
 }
 
-fn sts_result(operation: &str, id: &str, result: &Value) -> String {
-    format!(
-        "<{operation}Response xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><{operation}Result>{}</{operation}Result>\
-         <ResponseMetadata><RequestId>{id}</RequestId></ResponseMetadata></{operation}Response>",
-        xml(result)
-    )
+const STS_NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
+const SNS_NAMESPACE: &str = "http://sns.amazonaws.com/doc/2010-03-31/";
+const SNS_VERSION: &str = "2010-03-31";
+
+/// The body of the query protocol's answers; one without members has no `Result` element (API_SetTopicAttributes \[D]).
+fn xml_body(namespace: &str, operation: &str, id: &str, answer: &Result<Value, Refusal>) -> String {
+    let id = format!("<RequestId>{id}</RequestId>");
+    match answer {
+        Ok(result) => {
+            let members = xml(result);
+            let name = format!("{operation}Result");
+            let result = if members.is_empty() { members } else { format!("<{name}>{members}</{name}>") };
+            format!(
+                "<{operation}Response xmlns=\"{namespace}\">{result}<ResponseMetadata>{id}</ResponseMetadata></{operation}Response>"
+            )
+        }
+        Err(refusal) => {
+            let kind = if refusal.status < 500 { "Sender" } else { "Receiver" };
+            let error = json!({"Type": kind, "Code": refusal.code, "Message": refusal.message});
+            format!("<ErrorResponse xmlns=\"{namespace}\"><Error>{}</Error>{id}</ErrorResponse>", xml(&error))
+        }
+    }
 }
 
-fn sts_error(id: &str, refusal: &Refusal) -> String {
-    let kind = if refusal.status < 500 { "Sender" } else { "Receiver" };
-    let error = json!({"Type": kind, "Code": refusal.code, "Message": refusal.message});
-    format!(
-        "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error>{}</Error><RequestId>{id}</RequestId></ErrorResponse>",
-        xml(&error)
-    )
-}
-
+/// The content of an element: members of a structure by name, those of a list as `member` \[M].
 fn xml(value: &Value) -> String {
+    let element = |name: &str, content: String| format!("<{name}>{content}</{name}>");
     match value {
         Value::Object(members) => members
             .iter()
-            .fold(String::new(), |text, (name, value)| text + &format!("<{name}>{}</{name}>", xml(value))),
+            .map(|(name, value)| {
+                element(name, if name == "Attributes" { xml_map(value) } else { xml(value) })
+            })
+            .collect(),
+        Value::Array(items) => items.iter().map(|item| element("member", xml(item))).collect(),
         Value::String(text) => text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"),
         other => other.to_string(),
     }
+}
+
+/// A map has entries of key and value \[M]; the only one is a topic's attributes.
+fn xml_map(value: &Value) -> String {
+    let entry =
+        |(key, value)| format!("<entry><key>{}</key><value>{}</value></entry>", xml(&json!(key)), xml(value));
+    value.as_object().into_iter().flatten().map(entry).collect()
 }
 
 /// Replaces every `status` (of keys: `KeyState`) of an answer: what a client of today sees of a value of tomorrow.

@@ -310,6 +310,7 @@ impl World {
             "secretsmanager" => (self.call_secrets(caller, operation, params), true),
             "ecr" => (self.call_ecr(caller, operation, params), true),
             "sqs" => (self.call_sqs(caller, operation, params), true),
+            "sns" => (self.call_sns(caller, operation, params), true),
             _ => (self.call_sts(caller, operation, params), true),
         }
     }

@@ -178,13 +178,14 @@ pub(super) fn keys(partition: &str) -> Vec<Value> {
     ]
 }
 
-/// As with keys, nothing smaller than a whole policy is in reach. A queue's policy is one of its attributes, and IAM does not tell
-/// them apart: who may change it may change how long messages are kept.
+/// As with keys, nothing smaller than a whole policy is in reach. A queue's or a topic's policy is one of its attributes, and IAM
+/// does not tell them apart: who may change it may change how long messages are kept.
 pub(super) fn resource_policies(partition: &str) -> Vec<Value> {
     let kinds = [
         ("Secrets", Service::SecretsManager, "secret:*"),
         ("Repositories", Service::Ecr, "repository/*"),
         ("Queues", Service::Sqs, "*"),
+        ("Topics", Service::Sns, "*"),
     ];
     let changing = kinds.into_iter().map(|(noun, service, resource)| {
         let of_service = |op: &&Operation| op.service == service && op.allowed_by == AllowedBy::PolicyWriter;

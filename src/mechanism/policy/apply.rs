@@ -121,20 +121,16 @@ fn check_size(
     after: Option<&Document>,
 ) -> Result<(), AwsError> {
     let rules = store::rules(kind);
-    let size = |document: &Document| document.text().len();
-    let statements = |document: &Document| document.statements().len();
-    let principals =
-        |document: &Document| document.statements().iter().map(|s| s.principals.named().len()).sum::<usize>();
     let most = rules.most;
-    let limits: [(&str, &dyn Fn(&Document) -> usize, Option<usize>); 3] = [
-        ("bytes", &size, Some(rules.size_max)),
-        ("statements", &statements, most.map(|most| most.statements)),
-        ("principals", &principals, most.map(|most| most.principals)),
+    let limits = [
+        ("bytes", Some(rules.size_max)),
+        ("statements", most.map(|most| most.statements)),
+        ("principals", most.map(|most| most.principals)),
     ];
-    for (what, count, most) in limits {
-        let (would, Some(most)) = (after.map_or(0, count), most) else { continue };
+    let (would, now) = (after.map(counts).unwrap_or_default(), counts(before));
+    for ((what, most), (would, now)) in limits.into_iter().zip(would.into_iter().zip(now)) {
         // What is too large already may become smaller.
-        if would > most.max(count(before)) {
+        if let Some(most) = most.filter(|most| would > now.max(*most)) {
             let message = format!(
                 "the policy of {object} would have {would} {what}, and {most} are the most; share the {} with a unit or the organization in place of single accounts, or take out what is not needed",
                 kind.noun()
@@ -143,6 +139,13 @@ fn check_size(
         }
     }
     Ok(())
+}
+
+/// The bytes, statements and principals of a policy.
+fn counts(document: &Document) -> [usize; 3] {
+    let statements = document.statements();
+    let principals = statements.iter().map(|statement| statement.principals.named().len()).sum();
+    [document.text().len(), statements.len(), principals]
 }
 
 /// What a part grants after a step.

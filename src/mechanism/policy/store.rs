@@ -6,7 +6,7 @@ use crate::{
     aws::{calls::Leave, errors::AwsError, session::CellClients},
     mechanism::{
         key,
-        resource_policy::{Obstacle, queue, repository, secret},
+        resource_policy::{Obstacle, queue, repository, secret, topic},
         statements::Rules,
     },
     model::{Arn, ObjectKind},
@@ -19,6 +19,7 @@ pub fn rules(kind: ObjectKind) -> &'static Rules {
         ObjectKind::Secret => &secret::RULES,
         ObjectKind::Repository => &repository::RULES,
         ObjectKind::Queue => &queue::RULES,
+        ObjectKind::Topic => &topic::RULES,
     }
 }
 
@@ -38,6 +39,7 @@ pub async fn all(clients: &CellClients, kind: ObjectKind) -> Result<BTreeSet<Arn
         ObjectKind::Secret => secret::all(clients).await,
         ObjectKind::Repository => repository::all(clients).await,
         ObjectKind::Queue => queue::all(clients).await,
+        ObjectKind::Topic => topic::all(clients).await,
     }
 }
 
@@ -51,6 +53,7 @@ pub async fn read(clients: &CellClients, object: &Arn, kind: ObjectKind) -> Resu
         ObjectKind::Secret => secret::read(clients, object).await,
         ObjectKind::Repository => repository::read(clients, object).await,
         ObjectKind::Queue => queue::read(clients, object).await,
+        ObjectKind::Topic => topic::read(clients, object).await.map(Some),
     }
 }
 
@@ -66,12 +69,12 @@ pub async fn obstacle(
     match kind {
         ObjectKind::Secret => secret::obstacle(clients, object).await,
         ObjectKind::Queue => queue::obstacle(clients, object).await,
-        // A key that AWS manages refuses another policy itself; ECR decrypts for whoever may pull.
-        ObjectKind::Key | ObjectKind::Repository => Ok(None),
+        // A key that AWS manages refuses another policy itself; ECR decrypts for whoever may pull, SNS for whoever subscribes.
+        ObjectKind::Key | ObjectKind::Repository | ObjectKind::Topic => Ok(None),
     }
 }
 
-/// Replaces an object's policy, or takes it away: which is refused for a key, since a key cannot be without one. `widens`: that
+/// Replaces an object's policy, or takes it away: which is refused for a key and a topic, which cannot be without one. `widens`: that
 /// lets somebody in.
 ///
 /// # Errors
@@ -89,6 +92,7 @@ pub async fn put(
         ObjectKind::Secret => secret::put(clients, leave, object, text, widens).await,
         ObjectKind::Repository => repository::put(clients, leave, object, text).await,
         ObjectKind::Queue => queue::put(clients, leave, object, text).await,
+        ObjectKind::Topic => topic::put(clients, leave, object, text.unwrap_or_default()).await,
     }
 }
 

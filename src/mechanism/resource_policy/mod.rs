@@ -1,4 +1,4 @@
-//! Secrets, repositories and queues: what their policies are like, and how they are read and replaced.
+//! Secrets, repositories, queues and topics: what their policies are like, and how they are read and replaced.
 //!
 //! One file a service; none of their policies has a version that a write could ask for (mechanisms.md §3.7). What all of
 //! them do with statements is beside this folder.
@@ -6,6 +6,7 @@
 pub mod queue;
 pub mod repository;
 pub mod secret;
+pub mod topic;
 
 use crate::aws::errors::Remedy;
 

@@ -19,6 +19,7 @@ const fn rules(resource: ResourceElement, required: bool) -> Rules {
         read_write: &["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt"],
         resource,
         size_max: 32_768,
+        most: None,
         required,
     }
 }

@@ -50,6 +50,7 @@ pub(crate) static DIALECT: Dialect = Dialect {
     versioned: false,
     own_actions: true,
     never: &["GetAuthorizationToken"],
+    only: &[],
 };
 
 /// `RepositoryPolicyText` \[M].
@@ -112,7 +113,7 @@ impl World {
         }
         let paging = Paging {
             operation: OPERATION,
-            members: ["nextToken", "maxResults"],
+            members: &["nextToken", "maxResults"],
             token: input.next_token.as_deref(),
             size: input.max_results,
             default: 100,
@@ -205,7 +206,9 @@ fn denied(caller: &Caller, operation: &str, arn: &str, denial: Denial) -> Refusa
 /// github.com/awsdocs/amazon-ecr-user-guide/pull/20 \[I]: ECR does not say what is wrong with a form.
 fn invalid(flaw: &Flaw) -> Refusal {
     match flaw {
-        Flaw::Form(_) => parameter("PolicyText", "Invalid repository policy provided"),
+        Flaw::Form(_) | Flaw::Action(_) | Flaw::Resource(_) => {
+            parameter("PolicyText", "Invalid repository policy provided")
+        }
         Flaw::Principal => parameter("PolicyText", "Principal not found"),
     }
 }

@@ -50,6 +50,7 @@ static DIALECT: Dialect = Dialect {
     versioned: true,
     own_actions: false,
     never: &[],
+    only: &[],
 };
 
 /// Who manages a key (`KeyMetadata.KeyManager` \[M]).

@@ -58,7 +58,7 @@ impl World {
         self.check_size(&policy)?;
         check_characters(&policy)?;
         self.admit_policy(&key.holder, &policy).map_err(|flaw| match flaw {
-            Flaw::Form(words) => malformed(words),
+            Flaw::Form(words) | Flaw::Action(words) | Flaw::Resource(words) => malformed(words),
             Flaw::Principal => malformed(INVALID_PRINCIPALS),
         })?;
         let put = Document::read(key.holder.dialect, &key.holder.arn, &policy);

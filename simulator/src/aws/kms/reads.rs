@@ -69,7 +69,7 @@ impl World {
     ) -> Result<Cut, Refusal> {
         let paging = Paging {
             operation,
-            members: ["Marker", "Limit"],
+            members: &["Marker", "Limit"],
             token: input.marker.as_deref(),
             size: input.limit,
             default,

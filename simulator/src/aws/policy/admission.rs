@@ -36,6 +36,10 @@ const ELEMENTS: [&str; 9] = [
 pub(crate) enum Flaw {
     /// Its form; the words are not AWS's \[X].
     Form(String),
+    /// An action that the service does not take, in such words.
+    Action(String),
+    /// A resource that is not what the service wants, in such words.
+    Resource(String),
     /// A principal that there is not.
     Principal,
 }
@@ -138,7 +142,8 @@ fn form(words: &str) -> Flaw {
 
 fn check_form(holder: &Holder, statement: &Map<String, Value>) -> Result<(), Flaw> {
     let has = |name: &str| statement.contains_key(name);
-    let refuse = |what: &str| Err(Flaw::Form(format!("The policy has a statement {what}.")));
+    let words = |what: &str| format!("The policy has a statement {what}.");
+    let refuse = |what: &str| Err(Flaw::Form(words(what)));
     if let Some(other) = statement.keys().find(|name| !ELEMENTS.contains(&name.as_str())) {
         return refuse(&format!("with an unknown element: {other}"));
     }
@@ -150,17 +155,22 @@ fn check_form(holder: &Holder, statement: &Map<String, Value>) -> Result<(), Fla
     }
     let actions = texts(statement.get("Action").or_else(|| statement.get("NotAction")));
     let is_action = |action: &String| is_action(holder.dialect, action);
-    if has("Action") == has("NotAction") || actions.is_empty() || !actions.iter().all(is_action) {
-        return refuse("without a valid Action or NotAction");
+    let action = "without a valid Action or NotAction";
+    if has("Action") == has("NotAction") || actions.is_empty() {
+        return refuse(action);
+    }
+    if !actions.iter().all(is_action) {
+        return Err(Flaw::Action(words(action)));
     }
     let resources = texts(statement.get("Resource"));
     let takes_resource = match holder.dialect.resource {
         Resource::All => resources == ["*"],
         Resource::Own => !resources.is_empty() && resources.iter().all(|one| like(one, &holder.arn)),
+        Resource::One => matches!(resources.as_slice(), [one] if like(one, &holder.arn)),
         Resource::Absent => !has("Resource"),
     };
     if has("NotResource") || !takes_resource {
-        return refuse("without a valid Resource");
+        return Err(Flaw::Resource(words("without a valid Resource")));
     }
     let conditions = statement.get("Condition");
     let operators = conditions.map(|conditions| conditions.as_object().ok_or(()));
@@ -174,9 +184,10 @@ fn check_form(holder: &Holder, statement: &Map<String, Value>) -> Result<(), Fla
 /// Whether a service takes an action, or a pattern of such.
 fn is_action(dialect: &Dialect, action: &str) -> bool {
     let Some((service, name)) = action.split_once(':') else {
-        return action == "*";
+        return action == "*" && dialect.only.is_empty();
     };
     let own = service.eq_ignore_ascii_case(dialect.service);
-    let refused = own && dialect.never.iter().any(|never| never.eq_ignore_ascii_case(name));
+    let is_among = |names: &[&str]| names.iter().any(|other| other.eq_ignore_ascii_case(name));
+    let refused = own && (is_among(dialect.never) || !(dialect.only.is_empty() || is_among(dialect.only)));
     !name.is_empty() && (own || !dialect.own_actions) && !refused
 }

@@ -7,6 +7,8 @@ pub(crate) enum Resource {
     All,
     /// The object's ARN, or a pattern that it fits.
     Own,
+    /// As [`Resource::Own`], and one alone in a statement.
+    One,
     /// There is no such element.
     Absent,
 }
@@ -25,4 +27,6 @@ pub(crate) struct Dialect {
     pub(crate) own_actions: bool,
     /// Own actions that are refused, because they are about no object.
     pub(crate) never: &'static [&'static str],
+    /// The actions that are taken, by their names without patterns; empty: any.
+    pub(crate) only: &'static [&'static str],
 }

@@ -127,7 +127,7 @@ impl Statement {
         let resources = texts(element.get("Resource"));
         let is_about_it = match dialect.resource {
             Resource::All => resources.iter().any(|resource| resource == "*"),
-            Resource::Own => resources.iter().any(|resource| like(resource, arn)),
+            Resource::Own | Resource::One => resources.iter().any(|resource| like(resource, arn)),
             Resource::Absent => true,
         };
         is_about_it.then_some(())?;

@@ -60,7 +60,7 @@ impl World {
         key.or_else(|| self.objects.by_arn.get_mut(arn).map(|object| &mut object.holder))
     }
 
-    /// The policy of a key, secret, repository or queue as it is now, whatever lags readers have.
+    /// The policy of a key, secret, repository, queue or topic as it is now, whatever lags readers have.
     pub fn object_policy(&self, arn: &str) -> Option<&str> {
         self.holder(arn).and_then(|holder| holder.policy.as_deref())
     }

@@ -1,4 +1,4 @@
-//! Policies that belong to an object: of keys, secrets, repositories and queues.
+//! Policies that belong to an object: of keys, secrets, repositories, queues and topics.
 //!
 //! What they say, whom they let in, what a service takes, and what readers see of it is the same for all; how the services
 //! differ is in their [`Dialect`].

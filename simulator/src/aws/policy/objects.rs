@@ -1,4 +1,4 @@
-//! Secrets, repositories and queues, and what happens to them outside of the calls here.
+//! Secrets, repositories, queues and topics, and what happens to them outside of the calls here.
 
 use std::collections::BTreeMap;
 
@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::holder::Holder;
 use super::{Dialect, splice};
 use crate::aws::caller::partition;
+use crate::aws::sns;
 use crate::aws::world::World;
 
 /// What an object is.
@@ -20,6 +21,8 @@ pub enum ObjectKind {
     Repository,
     /// Of SQS.
     Queue,
+    /// Of SNS.
+    Topic,
 }
 
 /// An object to be made.
@@ -36,15 +39,15 @@ pub struct NewObject {
     pub name: String,
     /// A secret's six characters after its name in the ARN; absent: they are drawn.
     pub suffix: Option<String>,
-    /// Its policy, kept without any check, as policies of former years are; absent: it has none.
+    /// Its policy, kept without any check, as policies of former years are; absent: it has none, a topic SNS's own.
     pub policy: Option<String>,
-    /// ARN of the customer's KMS key that a secret or queue is encrypted with; absent: the service's own.
+    /// ARN of the customer's KMS key that a secret, queue or topic is encrypted with; absent: the service's own.
     pub key: Option<String>,
     /// The region of the secret that this one is a replica of; absent: it is none.
     pub primary: Option<String>,
 }
 
-/// A secret, a repository or a queue.
+/// A secret, a repository, a queue or a topic.
 #[derive(Clone, Debug)]
 pub(crate) struct Object {
     pub(crate) kind: ObjectKind,
@@ -99,12 +102,13 @@ impl ObjectKind {
             Self::Secret => &crate::aws::secrets::DIALECT,
             Self::Repository => &crate::aws::ecr::DIALECT,
             Self::Queue => &crate::aws::sqs::DIALECT,
+            Self::Topic => &crate::aws::sns::DIALECT,
         }
     }
 }
 
 impl World {
-    /// Makes a secret, repository or queue; answers its ARN. One of the same ARN is replaced.
+    /// Makes a secret, repository, queue or topic; answers its ARN. One of the same ARN is replaced.
     pub fn add_object(&mut self, new: NewObject) -> String {
         let resource = match new.kind {
             ObjectKind::Secret => {
@@ -112,17 +116,18 @@ impl World {
                 format!("secret:{}-{suffix}", new.name)
             }
             ObjectKind::Repository => format!("repository/{}", new.name),
-            ObjectKind::Queue => new.name.clone(),
+            ObjectKind::Queue | ObjectKind::Topic => new.name.clone(),
         };
         let dialect = new.kind.dialect();
         let (partition, service) = (partition(&new.region), dialect.service);
         let arn = format!("arn:{partition}:{service}:{}:{}:{resource}", new.region, new.account);
+        let default = (new.kind == ObjectKind::Topic).then(|| sns::default_policy(&arn, &new.account));
         let holder = Holder {
             dialect,
             arn: arn.clone(),
             account: new.account,
             region: new.region,
-            policy: new.policy,
+            policy: new.policy.or(default),
             former: Vec::new(),
         };
         let object = Object {
@@ -138,7 +143,7 @@ impl World {
         arn
     }
 
-    /// A secret, repository or queue is gone, with its policy.
+    /// A secret, repository, queue or topic is gone, with its policy.
     pub fn delete_object(&mut self, arn: &str) {
         self.objects.by_arn.remove(arn);
     }

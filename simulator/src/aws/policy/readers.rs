@@ -37,8 +37,8 @@ impl Denial {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Paging<'a> {
     pub(crate) operation: &'a str,
-    /// The members of the token and of the size.
-    pub(crate) members: [&'a str; 2],
+    /// The members of the token and, if there is one, of the size.
+    pub(crate) members: &'a [&'a str],
     pub(crate) token: Option<&'a str>,
     pub(crate) size: Option<i64>,
     pub(crate) default: usize,
@@ -93,7 +93,7 @@ impl World {
             format!("less than or equal to {}", paging.most)
         };
         let size = page::size(paging.size, paging.default, paging.most, |_| out_of_range(&bound))?;
-        let listing = listing(paging.operation, &caller.account, &caller.region, params, &paging.members);
+        let listing = listing(paging.operation, &caller.account, &caller.region, params, paging.members);
         let asked = Asked { token: paging.token, size, listing: &listing };
         page::cut(&asked, &self.weather.pages, &mut self.rng).ok_or_else(not_a_token)
     }

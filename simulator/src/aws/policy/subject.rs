@@ -31,7 +31,10 @@ impl Subject {
     /// What its requests carry under a condition key in lower case.
     pub(super) fn context(&self, key: &str) -> Context {
         match key {
-            "aws:principalaccount" | "kms:calleraccount" => Context::of(Some(&self.account)),
+            // Of a direct call the caller's account: SNS's default policy lets "only the topic owner" in by it [M].
+            "aws:principalaccount" | "aws:sourceowner" | "kms:calleraccount" => {
+                Context::of(Some(&self.account))
+            }
             "aws:principalarn" => Context::of(Some(&self.arn)),
             "aws:principalorgid" => Context::of(self.organization.as_ref()),
             "aws:principalorgpaths" => Context::of(self.path.as_ref()),

@@ -21,7 +21,7 @@ fn principals_are_found_where_they_stand() {
 }
 
 /// One object of each kind, and a key; all let the same role in.
-fn world_of_four() -> (World, Vec<String>) {
+fn world_of_five() -> (World, Vec<String>) {
     let mut world = example::organization(7, EPOCH);
     let policy = |action: &str, resource: Option<&str>| {
         let statement = json!({"Effect": "Allow", "Principal": {"AWS": role(DATA_PROD)}, "Action": action});
@@ -34,6 +34,11 @@ fn world_of_four() -> (World, Vec<String>) {
             ObjectKind::Queue,
             "jobs",
             policy("sqs:SendMessage", Some("arn:aws:sqs:eu-west-1:111122223333:jobs")),
+        ),
+        (
+            ObjectKind::Topic,
+            "alerts",
+            policy("sns:Publish", Some("arn:aws:sns:eu-west-1:111122223333:alerts")),
         ),
     ]
     .into_iter()
@@ -50,26 +55,31 @@ fn world_of_four() -> (World, Vec<String>) {
 
 #[test]
 fn facts_are_of_all_kinds_and_go_with_the_object_or_the_role() {
-    let (mut world, arns) = world_of_four();
+    let (mut world, arns) = world_of_five();
     let facts = world.policy_grants(EPOCH);
     let actions: BTreeSet<(&str, &str)> =
         facts.iter().map(|fact| (fact.object.as_str(), fact.actions.first().unwrap().as_str())).collect();
-    let [secret, repository, queue, key] = arns.as_slice() else { panic!("four") };
-    let expected: [(&str, &str); 4] =
-        [(secret, "GetSecretValue"), (repository, "BatchGetImage"), (queue, "SendMessage"), (key, "Decrypt")];
+    let [secret, repository, queue, topic, key] = arns.as_slice() else { panic!("five") };
+    let expected: [(&str, &str); 5] = [
+        (secret, "GetSecretValue"),
+        (repository, "BatchGetImage"),
+        (queue, "SendMessage"),
+        (topic, "Publish"),
+        (key, "Decrypt"),
+    ];
     assert_eq!(actions, BTreeSet::from(expected));
     for fact in &facts {
         assert_eq!((fact.principal.as_str(), fact.owner.as_str()), (role(DATA_PROD).as_str(), NETWORK_PROD));
         assert_eq!(world.policy_reach(EPOCH, &fact.object), BTreeSet::from([DATA_PROD.to_owned()]));
     }
     world.act(Action::DeleteObject { object: queue.clone() }).unwrap();
-    assert_eq!((world.policy_grants(EPOCH).len(), world.object_policy(queue)), (3, None));
+    assert_eq!((world.policy_grants(EPOCH).len(), world.object_policy(queue)), (4, None));
     assert!(world.policy_reach(EPOCH, queue).is_empty());
 
     let before: Vec<String> =
-        [secret, repository, key].map(|arn| world.object_policy(arn).unwrap().to_owned()).into();
+        [secret, repository, topic, key].map(|arn| world.object_policy(arn).unwrap().to_owned()).into();
     world.act(Action::DeleteRole { account: DATA_PROD.into(), name: ROLE.into() }).unwrap();
-    let ids: BTreeSet<String> = [secret, repository, key]
+    let ids: BTreeSet<String> = [secret, repository, topic, key]
         .into_iter()
         .zip(before)
         .map(|(arn, before)| {
@@ -95,6 +105,7 @@ fn nothing_is_drawn_where_there_is_nothing_to_draw_for() {
     let add = |new: NewObject| move |world: &mut World| drop(world.add_object(new.clone()));
     let named = NewObject { suffix: Some("a1B2c3".into()), ..new(ObjectKind::Secret, "db") };
     assert_eq!(after(&add(new(ObjectKind::Queue, "jobs"))), untouched);
+    assert_eq!(after(&add(new(ObjectKind::Topic, "alerts"))), untouched);
     assert_eq!(after(&add(new(ObjectKind::Repository, "app"))), untouched);
     assert_eq!(after(&add(named)), untouched);
     assert_ne!(after(&add(new(ObjectKind::Secret, "db"))), untouched, "six characters");
@@ -114,13 +125,15 @@ fn objects_are_made_as_acts_say_and_named_as_services_name_them() {
             json!({"kind": "queue", "name": "jobs", "region": "cn-north-1"}),
             "arn:aws-cn:sqs:cn-north-1:111122223333:jobs",
         ),
+        (json!({"kind": "topic", "name": "alerts.fifo"}), "arn:aws:sns:eu-west-1:111122223333:alerts.fifo"),
     ];
     for (change, arn) in cases {
         let mut object = at.clone();
         object.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
         let act: Action = serde_json::from_value(json!({"addObject": {"object": object}})).unwrap();
         assert_eq!(world.act(act).unwrap()["object"], arn);
-        assert_eq!(world.object_policy(arn), None);
+        let has_default = change["kind"] == "topic";
+        assert_eq!(world.object_policy(arn).is_some(), has_default, "a topic always has one [C]");
     }
     let drawn = world.add_object(new(ObjectKind::Secret, "db"));
     let suffix = drawn.strip_prefix("arn:aws:secretsmanager:eu-west-1:111122223333:secret:db-").unwrap();
@@ -136,7 +149,7 @@ fn plans_of_former_days_are_read() {
 
 #[test]
 fn any_kind_may_be_read_written_anew() {
-    for kind in [ObjectKind::Secret, ObjectKind::Repository, ObjectKind::Queue] {
+    for kind in [ObjectKind::Secret, ObjectKind::Repository, ObjectKind::Queue, ObjectKind::Topic] {
         let mut bench = Bench::new(kind);
         bench.has(&json!([{"Principal": {"AWS": [DATA_PROD, PARTNER, NETWORK_PROD]}}]));
         bench.world.settings.policy_read = PolicyRead::Rewritten;

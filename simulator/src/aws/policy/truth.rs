@@ -20,7 +20,7 @@ pub struct PolicyGrant {
     pub owner: String,
     /// Region of the object.
     pub region: String,
-    /// ARN of the key, secret, repository or queue.
+    /// ARN of the key, secret, repository, queue or topic.
     pub object: String,
     /// Account id; ARN of a role, user or session; ARN of an organization or unit; `*` for everybody; or, where a path of
     /// `aws:PrincipalOrgPaths` is no unit of today, that path as it is written.
@@ -34,8 +34,8 @@ pub struct PolicyGrant {
 }
 
 impl World {
-    /// All grants by policies of keys, secrets, repositories and queues at `now`, whatever lags readers have and whatever
-    /// state an object is in: a disabled key's policy is in force again the moment that somebody enables it.
+    /// All grants by policies of keys, secrets, repositories, queues and topics at `now`, whatever lags readers have and
+    /// whatever state an object is in: a disabled key's policy is in force again the moment that somebody enables it.
     ///
     /// A condition about something else than the principal, such as `kms:ViaService`, narrows no principal and counts as
     /// one that may hold. What is denied for certain is left out; of `*`, organizations and units only what is denied to
@@ -149,8 +149,8 @@ impl World {
 
     /// What the conditions of a statement make of `*`: the narrowest of ARNs, accounts, paths and organizations.
     fn everybody_within(&self, holder: &Holder, statement: &Statement) -> Vec<String> {
-        let accounts =
-            statement.limit("aws:principalaccount").or_else(|| statement.limit("kms:calleraccount"));
+        let accounts = ["aws:principalaccount", "aws:sourceowner", "kms:calleraccount"];
+        let accounts = accounts.into_iter().find_map(|key| statement.limit(key));
         let named = statement.limit("aws:principalarn").or(accounts);
         if let Some(named) = named {
             let of = |name: &String| match account_of(name) {

@@ -44,6 +44,7 @@ pub(crate) static DIALECT: Dialect = Dialect {
     versioned: true,
     own_actions: true,
     never: &[],
+    only: &[],
 };
 
 fn not_found() -> Refusal {

@@ -138,7 +138,9 @@ fn named(secret: &Object) -> Value {
 /// after them; those about principals are what terraform-provider-aws waits for \[C].
 fn malformed(flaw: Flaw) -> Refusal {
     let message = match flaw {
-        Flaw::Form(words) => format!("This policy has invalid syntax. {words}"),
+        Flaw::Form(words) | Flaw::Action(words) | Flaw::Resource(words) => {
+            format!("This policy has invalid syntax. {words}")
+        }
         Flaw::Principal => "This resource policy contains an unsupported principal.".to_owned(),
     };
     Refusal::client("MalformedPolicyDocumentException", message)

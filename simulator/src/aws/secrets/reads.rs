@@ -25,7 +25,7 @@ impl World {
         let input: Input = input(params)?;
         let paging = Paging {
             operation: "ListSecrets",
-            members: ["NextToken", "MaxResults"],
+            members: &["NextToken", "MaxResults"],
             token: input.next_token.as_deref(),
             size: input.max_results,
             default: 100,

@@ -35,6 +35,7 @@ pub(crate) static DIALECT: Dialect = Dialect {
     versioned: false,
     own_actions: true,
     never: &[],
+    only: &[],
 };
 
 #[derive(Debug, Default, Deserialize)]
@@ -96,7 +97,7 @@ impl World {
         }
         let paging = Paging {
             operation: "ListQueues",
-            members: ["NextToken", "MaxResults"],
+            members: &["NextToken", "MaxResults"],
             token: input.next_token.as_deref(),
             size: input.max_results,
             default: 1000,
