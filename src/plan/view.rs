@@ -9,7 +9,7 @@ use crate::{
         budget::HeldRemovals,
         chain::{Chain, Owner},
         change::{Change, Effect},
-        desired::{Cause, Refusal},
+        desired::{Cause, Desired, Presence, Refusal},
         observed::{Listing, Unknown},
         undeclared::Undeclared,
     },
@@ -116,9 +116,9 @@ impl Plan {
         self.shares.values().flat_map(BTreeMap::values).filter_map(|view| view.open_until)
     }
 
-    /// Whether to write for this owner could undo what was written lately for another Share and is not shown: the policy that AWS
-    /// shows is then perhaps an old one. Who is not shown himself writes, so that nobody waits for one another.
-    pub fn may_overwrite(&self, owner: &Owner) -> bool {
+    /// Whether to write for this owner could undo what was put in lately for another Share that still wants it, and is not shown: the
+    /// policy that AWS shows is then perhaps an old one. Who is not shown himself writes, so that nobody waits for one another.
+    pub fn may_overwrite(&self, owner: &Owner, desired: &Desired) -> bool {
         let object = match owner {
             Owner::Share(_, slot) => slot.object().cloned(),
             Owner::Nobody(id) => Part::parse(id).map(|part| part.object),
@@ -128,7 +128,12 @@ impl Plan {
             let view = self.shares.get(*share).and_then(|slots| slots.get(&slot));
             view.is_some_and(|view| view.open_until.is_some())
         };
-        !owner.share().is_some_and(|own| is_open(&own)) && self.shares.keys().any(|share| is_open(&share))
+        let wants = |share: &&ShareKey| {
+            let want = desired.shares.get(*share).and_then(|share| share.containers.get(&slot));
+            want.is_some_and(|want| want.presence == Presence::Wanted)
+        };
+        !owner.share().is_some_and(|own| is_open(&own))
+            && self.shares.keys().any(|share| is_open(&share) && wants(&share))
     }
 
     /// The parts whose objects are still to be read, and those that AWS could not be asked about for the moment.

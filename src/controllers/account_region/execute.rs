@@ -59,7 +59,7 @@ pub async fn execute(
         due.into_iter().partition(|chain| chain.container.as_ref().is_none_or(|id| observed.read.covers(id)));
     receipts.extend(unread.into_iter().flat_map(|chain| not_sent(chain, UNREAD)));
     let (behind, due): (Vec<&Chain>, Vec<&Chain>) =
-        due.into_iter().partition(|chain| widens(chain) && plan.may_overwrite(&chain.owner));
+        due.into_iter().partition(|chain| widens(chain) && plan.may_overwrite(&chain.owner, desired));
     receipts.extend(behind.into_iter().flat_map(|chain| not_sent(chain, BEHIND)));
     if due.is_empty() {
         return receipts;
