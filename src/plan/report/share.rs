@@ -81,7 +81,8 @@ pub fn share_status(report: &ShareReport<'_>) -> ShareStatus {
     let principals = entries::principals(report.desired, &known);
     let resources = entries::resources(report.desired, &known);
     let edited = !report.desired.was_applied();
-    let failed = report.receipts.iter().any(|receipt| !receipt.is_done());
+    // What was not sent for once is sent by the next pass: it is on its way, and nobody forbids it.
+    let failed = report.receipts.iter().any(|receipt| receipt.failure().is_some());
     let lines = known.iter().flat_map(|(slot, k)| {
         k.view
             .map(|view| drift::lines(slot, view, k.container, &before.drift, failed, report.now))
