@@ -1,7 +1,7 @@
 //! Policies that belong to an object: of keys, secrets, repositories, queues and topics.
 //!
 //! What they say, whom they let in, what a service takes, and what readers see of it is the same for all; how the services
-//! differ is in their [`Dialect`].
+//! differ is in their `Dialect`.
 
 mod admission;
 #[cfg(test)]
