@@ -92,6 +92,16 @@ impl Making {
     }
 }
 
+/// Sends a request once, without the SDK's repeats: a policy is replaced as a whole, and what somebody writes before a repetition
+/// would be lost by it. The SDK's crates are alike and have no trait in common.
+macro_rules! send_once {
+    ($sdk:ident, $request:expr) => {{
+        let once = $sdk::config::Builder::new().retry_config($sdk::config::retry::RetryConfig::disabled());
+        $request.customize().config_override(once).send()
+    }};
+}
+pub(crate) use send_once;
+
 /// The SDK stops repeating calls when a budget is spent, and shares that budget in the whole process by service and
 /// region unless it is told otherwise: one throttled account would switch the repeats of all others off.
 pub(super) fn partition(service: &str, scope: &str) -> RetryPartition {

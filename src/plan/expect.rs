@@ -24,6 +24,10 @@ use crate::{
 /// reported for associations (ram.md §2.1, T11). \[X\]
 pub const WINDOW_SECONDS: i64 = 600;
 
+/// How long a write without an answer may still change something, or need not be shown, in seconds: an attempt has its effect
+/// within 20 s or never. What it concerns is read back so long, and nobody else's writing is built on it. \[X\]
+pub const UNANSWERED_SECONDS: i64 = 60;
+
 /// How long a name, flag, permission or tag that a read has shown is held against an older replica's answer, in seconds.
 /// Nothing in such an answer tells its age, so it is short: what a person changes back meanwhile is noticed after it. \[X\]
 const SETTLED_SECONDS: i64 = 60;

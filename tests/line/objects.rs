@@ -358,6 +358,16 @@ async fn an_open_statement_of_somebody_elses_holds_up_no_revocation() {
     world.apply(of("hub", SECRET, json!([{"account": DATA}]))).await;
     world.until_ready("hub").await;
     assert!(!policy_of(&world, SECRET).unwrap().contains(WEB));
+    // Nor that somebody has raised what ours allow.
+    let raised = policy_of(&world, SECRET).unwrap().replacen(
+        "[\"secretsmanager:Desc",
+        "[\"secretsmanager:PutSecretValue\",\"secretsmanager:Desc",
+        1,
+    );
+    assert!(raised.contains("PutSecretValue"), "{raised}");
+    world.put_policy(SECRET, Some(&raised));
+    world.rest(1300).await;
+    assert!(!policy_of(&world, SECRET).unwrap().contains("PutSecretValue"));
     world.apply(of("hub", SECRET, json!([{"account": DATA}, {"account": WEB}]))).await;
     let said = world.until_says("hub", "Ready", "False", "PolicyInvalid").await;
     assert!(said.to_string().contains("PublicPolicyException"), "{said:#}");

@@ -20,7 +20,7 @@ use crate::{
         claim::{OPEN_SECONDS, Recollection},
         contention::Flips,
         desired::Desired,
-        expect::{Expectations, WINDOW_SECONDS},
+        expect::{Expectations, UNANSWERED_SECONDS, WINDOW_SECONDS},
         observed::{Listing, Unknown},
         receipt::Then,
         step::Members,
@@ -35,10 +35,6 @@ const SETTLED_ABSENCE: i64 = 60;
 pub(super) const ASKED_AT_MOST_EVERY: Duration = Duration::from_secs(10);
 /// The shortest and the longest wait before a read-back.
 const READ_BACK: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
-
-/// How long a container is read back after a write without an answer, in seconds; after that it is read with all others. It has its
-/// effect within 20 s or never \[X\], and need not be shown at once.
-const DOUBTFUL_FOR: i64 = 60;
 
 /// Associations have taken longer than three minutes (T11); what takes longer than this is not waited for closely.
 const CONVERGES_WITHIN: Duration = Duration::from_secs(900);
@@ -101,7 +97,7 @@ impl CellMemory {
     /// Notes that a pass begins.
     pub fn begin(&mut self, now: Timestamp) {
         self.begun.get_or_insert(now);
-        self.doubtful.retain(|_, sent| now.as_second().saturating_sub(sent.as_second()) < DOUBTFUL_FOR);
+        self.doubtful.retain(|_, sent| now.as_second().saturating_sub(sent.as_second()) < UNANSWERED_SECONDS);
     }
 
     /// Keeps a whole reading. `recorded`: the containers that should be in it.

@@ -5,11 +5,10 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_kms::config::{Config, retry::RetryConfig};
-
 use crate::{
     aws::{
         calls::Leave,
+        clients::send_once,
         errors::AwsError,
         paging::{Page, collect},
         session::CellClients,
@@ -71,8 +70,6 @@ pub async fn read(clients: &CellClients, key: &Arn) -> Result<String, AwsError> 
 pub async fn put(clients: &CellClients, leave: &Leave, key: &Arn, text: &str) -> Result<(), AwsError> {
     let request = clients.kms.put_key_policy().key_id(key.as_str()).policy_name(POLICY_NAME).policy(text);
     let request = request.bypass_policy_lockout_safety_check(false);
-    // Sent once: what somebody writes before a repetition would be lost by it.
-    let once = Config::builder().retry_config(RetryConfig::disabled());
-    let sent = request.customize().config_override(once).send();
+    let sent = send_once!(aws_sdk_kms, request);
     clients.calls.write("PutKeyPolicy", leave, sent).await.map(drop)
 }

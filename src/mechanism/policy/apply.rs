@@ -13,7 +13,7 @@ use crate::{
         ram::failure,
         statements::{self, Claimant, Granted, Holder, Unwritable},
     },
-    model::{Arn, ObjectKind, Part, Principal},
+    model::{Arn, ObjectKind, Part, Principal, resource_type::READ},
     plan::step::Action,
 };
 
@@ -67,7 +67,9 @@ pub async fn carry_out(
         return Ok(());
     }
     check_size(kind, object, &before, after.as_ref())?;
-    let widens = !let_in.is_empty() || matches!(action, Action::SetPermission(_));
+    // To set the least access takes away, or gives back what was declared to who is in already.
+    let gives_more = matches!(action, Action::SetPermission(to) if to.arn.as_deref() != Some(READ));
+    let widens = !let_in.is_empty() || gives_more;
     let text = after.as_ref().map(Document::text);
     let answer = store::put(hand.clients, leave, object, kind, text, widens).await;
     let after = after.unwrap_or_else(Document::empty);

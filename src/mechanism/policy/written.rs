@@ -9,12 +9,8 @@ use crate::{
     document::Document,
     mechanism::statements::Claimant,
     model::{Arn, Digest, Timestamp},
-    plan::expect::WINDOW_SECONDS,
+    plan::expect::{UNANSWERED_SECONDS, WINDOW_SECONDS},
 };
-
-/// For how long nobody else writes on a policy after a write without an answer, in seconds: that has its effect within 20 s or
-/// never, and need not be shown at once \[X\].
-const PERHAPS_SECONDS: i64 = 60;
 
 /// The policies that were written lately, and those that were read last before a plan was made.
 #[derive(Debug, Default)]
@@ -106,7 +102,7 @@ impl Written {
         perhaps.is_some_and(|perhaps| {
             perhaps.by != *of
                 && perhaps.before == read
-                && now.as_second().saturating_sub(perhaps.at.as_second()) < PERHAPS_SECONDS
+                && now.as_second().saturating_sub(perhaps.at.as_second()) < UNANSWERED_SECONDS
         })
     }
 

@@ -2,14 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_sqs::{
-    config::{Config, retry::RetryConfig},
-    types::QueueAttributeName,
-};
+use aws_sdk_sqs::types::QueueAttributeName;
 
 use crate::{
     aws::{
         calls::Leave,
+        clients::send_once,
         errors::{AwsError, Disposition, Remedy, Replan},
         paging::{Page, collect},
         session::CellClients,
@@ -98,12 +96,10 @@ pub async fn put(
     text: Option<&str>,
 ) -> Result<(), AwsError> {
     let url = url(clients, queue).await?;
-    // Sent once: what somebody writes before a repetition would be lost by it.
-    let once = Config::builder().retry_config(RetryConfig::disabled());
     // An empty text takes the policy away (Terraform does the same \[C\]).
     let request = clients.sqs.set_queue_attributes().queue_url(url);
     let request = request.attributes(QueueAttributeName::Policy, text.unwrap_or_default());
-    let sent = request.customize().config_override(once).send();
+    let sent = send_once!(aws_sdk_sqs, request);
     clients.calls.write("SetQueueAttributes", leave, sent).await.map(drop)
 }
 

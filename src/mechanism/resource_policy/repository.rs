@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_ecr::config::{Config, retry::RetryConfig};
-
 use crate::{
     aws::{
         calls::Leave,
+        clients::send_once,
         errors::AwsError,
         paging::{Page, collect},
         session::CellClients,
@@ -82,17 +81,15 @@ pub async fn put(
     text: Option<&str>,
 ) -> Result<(), AwsError> {
     let (api, calls) = (&clients.ecr, &clients.calls);
-    // Sent once: what somebody writes before a repetition would be lost by it.
-    let once = Config::builder().retry_config(RetryConfig::disabled());
     if let Some(text) = text {
         let request = api.set_repository_policy().registry_id(repository.account());
         // Without `force`: ECR refuses what would lock the caller out.
         let request = request.repository_name(name(repository)).policy_text(text);
-        let sent = request.customize().config_override(once).send();
+        let sent = send_once!(aws_sdk_ecr, request);
         return calls.write("SetRepositoryPolicy", leave, sent).await.map(drop);
     }
     let request = api.delete_repository_policy().registry_id(repository.account());
-    let sent = request.repository_name(name(repository)).customize().config_override(once).send();
+    let sent = send_once!(aws_sdk_ecr, request.repository_name(name(repository)));
     match calls.write("DeleteRepositoryPolicy", leave, sent).await {
         Err(error) if has_none(&error) => Ok(()),
         answer => answer.map(drop),

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_secretsmanager::config::{Config, retry::RetryConfig};
-
 use crate::{
     aws::{
         calls::Leave,
+        clients::send_once,
         errors::{AwsError, Disposition, Remedy, Replan},
         paging::{Page, collect},
         session::CellClients,
@@ -117,15 +116,13 @@ pub async fn put(
     widens: bool,
 ) -> Result<(), AwsError> {
     let (api, calls) = (&clients.secrets, &clients.calls);
-    // Sent once: what somebody writes before a repetition would be lost by it.
-    let once = Config::builder().retry_config(RetryConfig::disabled());
     if let Some(text) = text {
         let request = api.put_resource_policy().secret_id(secret.as_str());
         let request = request.resource_policy(text).block_public_policy(widens);
-        let sent = request.customize().config_override(once).send();
+        let sent = send_once!(aws_sdk_secretsmanager, request);
         return calls.write("PutResourcePolicy", leave, sent).await.map(drop);
     }
     let request = api.delete_resource_policy().secret_id(secret.as_str());
-    let sent = request.customize().config_override(once).send();
+    let sent = send_once!(aws_sdk_secretsmanager, request);
     calls.write("DeleteResourcePolicy", leave, sent).await.map(drop)
 }

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_sns::config::{Config, retry::RetryConfig};
-
 use crate::{
     aws::{
         calls::Leave,
+        clients::send_once,
         errors::AwsError,
         paging::{Page, collect},
         session::CellClients,
@@ -68,8 +67,6 @@ pub async fn read(clients: &CellClients, topic: &Arn) -> Result<String, AwsError
 pub async fn put(clients: &CellClients, leave: &Leave, topic: &Arn, text: &str) -> Result<(), AwsError> {
     let request = clients.sns.set_topic_attributes().topic_arn(topic.as_str());
     let request = request.attribute_name(POLICY).attribute_value(text);
-    // Sent once: what somebody writes before a repetition would be lost by it.
-    let once = Config::builder().retry_config(RetryConfig::disabled());
-    let sent = request.customize().config_override(once).send();
+    let sent = send_once!(aws_sdk_sns, request);
     clients.calls.write("SetTopicAttributes", leave, sent).await.map(drop)
 }
