@@ -154,3 +154,56 @@ impl Plan {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{desired::DesiredContainer, fixture};
+
+    const KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/k";
+
+    /// The plan of two Shares of one key, each open or not, and what the second one wants of it.
+    fn plan(own_open: bool, other_open: bool, other: Presence) -> (Plan, Desired) {
+        let slot = Slot::Object(fixture::arn(KEY));
+        let (mut plan, mut desired) = (Plan::default(), Desired::default());
+        for (name, open, presence) in [("own", own_open, Presence::Wanted), ("other", other_open, other)] {
+            let view = SlotView { open_until: open.then(|| fixture::at(700)), ..SlotView::default() };
+            plan.shares.insert(fixture::key(name), BTreeMap::from([(slot.clone(), view)]));
+            let tree = crate::org::tree::tests::tree();
+            let mut share =
+                fixture::resolved(&fixture::share(name), fixture::known(&tree), &[fixture::policy()]);
+            let container = DesiredContainer { presence, ..DesiredContainer::nothing_on(&fixture::arn(KEY)) };
+            share.containers = BTreeMap::from([(slot.clone(), container)]);
+            desired.shares.insert(share.key.clone(), share);
+        }
+        (plan, desired)
+    }
+
+    #[test]
+    fn who_is_shown_waits_for_what_another_wants_and_nobody_waits_for_one_another() {
+        // whether the own part is open, whether the other's is, what the other wants, whether to write could overwrite it
+        let table = [
+            (false, false, Presence::Wanted, false),
+            (false, true, Presence::Wanted, true),
+            (true, true, Presence::Wanted, false),
+            (false, true, Presence::Gone, false),
+            (false, true, Presence::IfThere, false),
+        ];
+        let slot = Slot::Object(fixture::arn(KEY));
+        let another = Slot::Object(fixture::arn("arn:aws:kms:eu-west-1:111122223333:key/another"));
+        for (own_open, other_open, other, waits) in table {
+            let (plan, desired) = plan(own_open, other_open, other);
+            let may = |owner: Owner| plan.may_overwrite(&owner, &desired);
+            let own = fixture::key("own");
+            assert_eq!(
+                may(Owner::Share(own.clone(), slot.clone())),
+                waits,
+                "{own_open} {other_open} {other:?}"
+            );
+            assert!(!may(Owner::Share(own.clone(), another.clone())) && !may(Owner::Share(own, Slot::Inner)));
+            // What nobody declares waits for whoever is open.
+            let nobody = fixture::arn(&format!("{KEY}#us/team/former"));
+            assert_eq!(may(Owner::Nobody(nobody)), other_open && other == Presence::Wanted || own_open);
+        }
+    }
+}

@@ -399,3 +399,31 @@ async fn a_tag_of_a_create_whose_answers_are_lost_goes_when_it_is_no_longer_decl
     let tags = world.live_shares()[0]["tags"].clone();
     assert!(tags.as_array().unwrap().iter().all(|tag| tag["key"] != "team"), "{tags}");
 }
+
+/// What got no answer is read back, also where git has taken it back meanwhile and nothing is left to be done.
+#[tokio::test(start_paused = true)]
+async fn a_removal_without_an_answer_that_is_taken_back_is_read_back() {
+    let mut world = World::with_basics(196).await;
+    world.apply(spec(&[DATA, WEB])).await;
+    world.start();
+    world.until_ready("hub").await;
+    world.until_in_force([(TGW, DATA), (TGW, WEB)]).await;
+    let lost = Fault::always("DisassociateResourceShare", Moment::After, Trouble::Disconnect);
+    world.weather(|weather| weather.faults.push(Fault { times: Some(3), ..lost }));
+    world.apply(spec(&[DATA])).await;
+    world
+        .until("it has its effect", || async { (!world.in_force().contains(&pair(WEB))).then_some(()) })
+        .await;
+    // The SDK is still repeating it.
+    world.apply(spec(&[DATA, WEB])).await;
+    world
+        .within(std::time::Duration::from_secs(60), "WEB is let in again", || async {
+            world.in_force().contains(&pair(WEB)).then_some(())
+        })
+        .await;
+    world.until_ready("hub").await;
+}
+
+fn pair(account: &str) -> (String, String) {
+    (TGW.to_owned(), account.to_owned())
+}
