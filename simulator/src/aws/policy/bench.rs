@@ -97,6 +97,17 @@ impl Bench {
         self.world.policy_reach(EPOCH, &self.arn.clone()).into_iter().collect()
     }
 
+    /// Each with whom its statements grant something outside of the owner's account, all of it in data-prod.
+    pub(crate) fn grants(kind: ObjectKind, cases: &[(Value, &[&str])]) {
+        for (statements, facts) in cases {
+            let mut bench = Self::new(kind);
+            bench.has(statements);
+            let facts: BTreeSet<String> = facts.iter().map(|&fact| fact.to_owned()).collect();
+            assert_eq!(bench.granted(), facts, "{statements}");
+            assert_eq!(bench.reach(), if facts.is_empty() { vec![] } else { vec![DATA_PROD] });
+        }
+    }
+
     /// A put is refused and changes nothing; answers the refusal.
     pub(crate) fn refuses(&mut self, policy: &str, why: &str) -> Refusal {
         let before = self.get();

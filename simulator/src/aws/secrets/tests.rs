@@ -1,7 +1,5 @@
 //! What is put, refused, read and in force. Each case names its source; `[X]` is an assumption.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Value, json};
 
 use crate::aws::World;
@@ -235,13 +233,7 @@ fn facts_are_what_a_policy_grants_outside_of_its_account() {
             &[],
         ),
     ];
-    for (statements, facts) in cases {
-        let mut bench = bench();
-        bench.has(&statements);
-        let facts: BTreeSet<String> = facts.iter().map(|&fact| fact.to_owned()).collect();
-        assert_eq!(bench.granted(), facts, "{statements}");
-        assert_eq!(bench.reach(), if facts.is_empty() { vec![] } else { vec![DATA_PROD] });
-    }
+    Bench::grants(ObjectKind::Secret, &cases);
     bench().reads_lag(&document(&json!([to_data()])));
 }
 
